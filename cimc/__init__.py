@@ -1,0 +1,3 @@
+"""cimc: compiles a CNN in ONNX to an SRAM compute-in-memory accelerator."""
+
+from __future__ import annotations
