@@ -137,11 +137,14 @@ class GemmOp(WeightedOp):
 def operand_bits(op: WeightedOp) -> tuple[int, int]:
     """Widths (stored, broadcast) of the magnitudes that the array multiplies for `op`.
 
-    Weights use the full 8-bit lane. A signed activation of n bits has a magnitude of n - 1 bits:
-    the decoder's pre-computed rows and the left-justification start from there.
+    Signed codes of n bits around zero point 0 have magnitudes of n - 1 bits: truncation cuts the
+    stored rows there, pre-computed rows and left-justification start from the broadcast one's top.
     """
     quant = quant_of(op.x)
     assert quant is not None
     assert op.activation_bits is not None
+    assert op.weight_bits is not None
+    assert op.weight_zero is not None
     symmetric = quant.signed and quant.zero == 0
-    return 8, op.activation_bits.value.data - symmetric
+    stored = op.weight_bits.value.data - (op.weight_zero.value.data == 0)
+    return stored, op.activation_bits.value.data - symmetric
