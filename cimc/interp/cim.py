@@ -1,0 +1,157 @@
+"""Executes the `cim` level on numpy arrays: the reference for emulator and RTL.
+
+Maps are codes [N, H, W, C] (int64). A tiled convolution runs its tiles and blocks as the tiling
+says, so the meaning of a tiling is checked by running it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import accumulate, pairwise, product
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation, SSAValue
+
+from cimc.dialects.cim import (
+    AddOp,
+    ConvOp,
+    InputOp,
+    OutputOp,
+    PoolOp,
+    act_type,
+    ints,
+    window_outputs,
+)
+from cimc.kernels import approx_matmul
+from cimc.multipliers import get as get_multiplier
+from cimc.quant import requantise, round_half_even_shift
+from cimc.weights import WeightStore
+
+Codes = NDArray[np.int64]
+
+
+@dataclass
+class CimRun:
+    """Results of one execution: the codes of every tensor, by the op that made it."""
+
+    tensors: dict[Operation, Codes] = field(default_factory=dict[Operation, Codes])
+    outputs: dict[str, Codes] = field(default_factory=dict[str, Codes])
+
+
+def run(module: ModuleOp, store: WeightStore, inputs: Mapping[str, Codes]) -> CimRun:
+    """Execute the cim ops of `module` on `inputs` (codes [N, H, W, C] by ONNX name)."""
+    found = CimRun()
+    values: dict[SSAValue, Codes] = {}
+    for op in module.walk():
+        match op:
+            case InputOp():
+                values[op.y] = inputs[op.input_name.data].astype(np.int64)
+            case OutputOp():
+                found.outputs[op.output_name.data] = values[op.x]
+                continue
+            case ConvOp():
+                values[op.y] = conv(op, values[op.x], store)
+            case PoolOp():
+                values[op.y] = pool(op, values[op.x])
+            case AddOp():
+                values[op.y] = add(op, values[op.a], values[op.b])
+            case _:
+                continue
+        found.tensors[op] = values[op.results[0]]
+    return found
+
+
+def _padded(op: ConvOp | PoolOp, x: Codes, value: int) -> Codes:
+    top, left, bottom, right = ints(op.pads)
+    pads = ((0, 0), (top, bottom), (left, right), (0, 0))
+    return np.pad(x, pads, constant_values=value)
+
+
+def _window_cells(op: ConvOp | PoolOp, x: Codes) -> list[Codes]:
+    """For each kernel cell, row by row, the padded map sampled there: [N, OH, OW, C] views."""
+    (kh, kw), (sh, sw), (dh, dw) = ints(op.kernel), ints(op.strides), ints(op.dilations)
+    oh, ow = window_outputs(op)
+    return [
+        x[:, ky * dh : ky * dh + oh * sh : sh, kx * dw : kx * dw + ow * sw : sw][:, :oh, :ow]
+        for ky, kx in product(range(kh), range(kw))
+    ]
+
+
+def conv(op: ConvOp, x: Codes, store: WeightStore) -> Codes:
+    """The codes of `op`: [N, OH, OW, K]."""
+    kind, groups = act_type(op.x), op.group.value.data
+    cells = _window_cells(op, _padded(op, x, kind.zero_point.data) - kind.zero_point.data)
+    weights = store.get(op.weights.key.data).astype(np.int64) - op.weight_zero.value.data
+    outputs = weights.shape[0] // groups
+    per_group = x.shape[3] // groups
+    parts = [
+        _group_accumulators(
+            op,
+            np.concatenate([c[..., g * per_group : (g + 1) * per_group] for c in cells], axis=3),
+            weights[g * outputs : (g + 1) * outputs].reshape(outputs, -1),
+        )
+        for g in range(groups)
+    ]
+    acc = np.concatenate(parts, axis=3)
+    bias, m, s = (store.get(b.key.data) for b in (op.bias, op.requant_m, op.requant_s))
+    low, high = op.low.value.data, op.high.value.data
+    zero = act_type(op.y).zero_point.data
+    return requantise(acc, bias, m, s, zero, low, high).astype(np.int64)
+
+
+def _group_accumulators(op: ConvOp, patches: Codes, weights: Codes) -> Codes:
+    """Sums [N, OH, OW, outputs] of `patches` [N, OH, OW, taps] and `weights` [outputs, taps]."""
+    n, oh, ow, taps = patches.shape
+    block_h, block_w = op.tiling.block_hw if op.tiling else (oh, ow)
+    cuts = _tap_cuts(op, taps)
+    table = get_multiplier(op.multiplier.data).table(
+        op.stored_bits.value.data, op.broadcast_bits.value.data
+    )
+    acc = np.zeros((n, oh, ow, len(weights)), np.int64)
+    for y, x in product(range(0, oh, block_h), range(0, ow, block_w)):
+        block = patches[:, y : y + block_h, x : x + block_w]
+        flat = block.reshape(-1, taps)
+        total = np.zeros((len(flat), len(weights)), np.int64)
+        for a, b in pairwise(cuts):
+            total += signed_matmul(flat[:, a:b], weights[:, a:b], table)
+        acc[:, y : y + block_h, x : x + block_w] = total.reshape(*block.shape[:3], -1)
+    return acc
+
+
+def _tap_cuts(op: ConvOp, taps: int) -> list[int]:
+    """Where tiles cut the reduction, in taps: proportional to their steps."""
+    if op.tiling is None:
+        return [0, taps]
+    steps = op.tiling.tile_steps
+    return [at * taps // sum(steps) for at in (0, *accumulate(steps))]
+
+
+def signed_matmul(a: Codes, w: Codes, table: NDArray[np.uint32]) -> Codes:
+    """Approximate product a @ w.T of integers [M, K] and [N, K] through a magnitude table."""
+    magnitudes_a, magnitudes_w = np.abs(a).astype(np.uint8), np.abs(w.T).astype(np.uint8)
+    return approx_matmul(magnitudes_a, a < 0, magnitudes_w, w.T < 0, table).astype(np.int64)
+
+
+def pool(op: PoolOp, x: Codes) -> Codes:
+    """The codes of a pool: [N, OH, OW, C]."""
+    zero = act_type(op.x).zero_point.data
+    cells = _window_cells(op, _padded(op, x, op.halo_value.value.data) - zero)
+    reduced = cells[0].copy()
+    for cell in cells[1:]:
+        reduced = np.maximum(reduced, cell) if op.kind.data == "max" else reduced + cell
+    return _scaled(op, reduced * op.m0.value.data)
+
+
+def add(op: AddOp, a: Codes, b: Codes) -> Codes:
+    """The codes of a sum: [N, H, W, C]."""
+    left = (a - act_type(op.a).zero_point.data) * op.m0.value.data
+    return _scaled(op, left + (b - act_type(op.b).zero_point.data) * op.m1.value.data)
+
+
+def _scaled(op: PoolOp | AddOp, value: Codes) -> Codes:
+    shifted = round_half_even_shift(value, op.shift.value.data)
+    zero = act_type(op.y).zero_point.data
+    return np.clip(shifted + zero, op.low.value.data, op.high.value.data)

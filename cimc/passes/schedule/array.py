@@ -1,0 +1,233 @@
+"""Commands of a convolution: weight loads in ping-pong halves, array passes over blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cimc.dialects.cim import ConvOp, act_type, ints
+from cimc.multipliers import get as get_multiplier
+from cimc.multipliers.base import ArrayConfig
+from cimc.passes.reduction import OutputGroup, Steps, output_groups, reduction_steps
+from cimc.passes.schedule.commands import (
+    ACTIVATIONS,
+    DataSegment,
+    Step,
+    half_resource,
+    make_step,
+)
+from cimc.passes.schedule.views import View, wrap_stride
+from cimc.targets import Geometry
+from cimc.targets.isa import Opcode
+from cimc.weights import WeightStore
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A convolution with its constants at hand.
+
+    weights: int64 codes [K, taps]; bias, requant_m, requant_s: [K].
+    """
+
+    op: ConvOp
+    config: ArrayConfig
+    weights: NDArray[np.int64]
+    bias: NDArray[np.int64]
+    requant_m: NDArray[np.int64]
+    requant_s: NDArray[np.int64]
+
+    @staticmethod
+    def of(op: ConvOp, store: WeightStore) -> Layer:
+        """Fetch the constants of `op` from the weight store."""
+        multiplier = get_multiplier(op.multiplier.data)
+        config = multiplier.array_config(op.stored_bits.value.data, op.broadcast_bits.value.data)
+        blobs = (op.weights, op.bias, op.requant_m, op.requant_s)
+        w, bias, m, s = (store.get(b.key.data).astype(np.int64) for b in blobs)
+        return Layer(op, config, w.reshape(len(w), -1), bias, m, s)
+
+
+@dataclass(frozen=True)
+class _Tile:
+    """One weight load: `steps` row-groups from step `first`; `last` ends the reduction."""
+
+    first: int
+    steps: int
+    last: bool
+    address: int
+
+
+@dataclass(frozen=True)
+class GroupTiles:
+    """The weight tiles of one group of output channels, in reduction order."""
+
+    outputs: OutputGroup
+    tiles: list[_Tile]
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Output pixels that one array command visits."""
+
+    y: int
+    x: int
+    height: int
+    width: int
+
+
+def tile_bytes(
+    layer: Layer, group: OutputGroup, steps: Steps, tile: slice, params: bool, geometry: Geometry
+) -> bytes:
+    """What LOAD_WEIGHTS reads for one tile: step offsets, parameters when `params`, weights.
+
+    Layout in docs/machine.md; bytes of taps or lanes that do not exist hold the weight zero point.
+    """
+    beat = geometry.beat_bytes
+    offsets = steps.offsets[tile].astype(np.uint32).tobytes()
+    head = offsets + bytes(-len(offsets) % beat)
+    if params:
+        head += _parameter_bytes(layer, group, geometry)
+    taps = steps.taps[tile]
+    zero = layer.op.weight_zero.value.data
+    codes = np.full((geometry.outputs, *taps.shape), zero, np.int64)
+    rows = layer.weights[group.first : group.first + group.count]
+    codes[: group.count] = np.where(taps >= 0, rows[:, np.maximum(taps, 0)], zero)
+    # [cluster, lane, step, bank] -> step-major, bank = cluster * Bc + position, then lane
+    cube = codes.reshape(geometry.clusters, geometry.lanes, *taps.shape).transpose(2, 0, 3, 1)
+    return head + (cube & 0xFF).astype(np.uint8).tobytes()
+
+
+def _parameter_bytes(layer: Layer, group: OutputGroup, geometry: Geometry) -> bytes:
+    lanes = slice(group.first, group.first + group.count)
+    word = np.zeros(geometry.outputs, np.uint64)
+    word[: group.count] = (
+        (layer.bias[lanes] & 0xFFFFFFFF)
+        | (layer.requant_m[lanes] & 0xFFFFFF) << 32
+        | layer.requant_s[lanes] << 56
+    ).astype(np.uint64)
+    return word.astype("<u8").tobytes()
+
+
+def _blocks(layer: Layer, rows: range) -> Iterator[_Block]:
+    tiling = layer.op.tiling
+    assert tiling is not None
+    height, width = tiling.block_hw
+    total_width = act_type(layer.op.y).hwc[1]
+    for y in range(rows.start, rows.stop, height):
+        for x in range(0, total_width, width):
+            yield _Block(y, x, min(height, rows.stop - y), min(width, total_width - x))
+
+
+class ArrayScheduler:
+    """Expands convolutions; keeps which ping-pong half the next weight load goes to."""
+
+    def __init__(self, geometry: Geometry, data: DataSegment):
+        self._geometry = geometry
+        self._data = data
+        self._half = 0
+
+    def strip(
+        self, layer: Layer, groups: list[GroupTiles], x: View, y: View, rows: range
+    ) -> list[Step]:
+        """Commands that compute output rows `rows` of `layer` from `x` into `y`."""
+        steps: list[Step] = []
+        for group in groups:
+            for block in _blocks(layer, rows):
+                for tile in group.tiles:
+                    steps.append(self._load(layer, tile))
+                    steps.append(self._compute(layer, group.outputs, tile, block, x, y))
+                    self._half ^= 1
+        return steps
+
+    def tiles(self, layer: Layer) -> list[GroupTiles]:
+        """Write the weight tiles of `layer` to the data segment."""
+        assert layer.op.tiling is not None
+        sizes = layer.op.tiling.tile_steps
+        starts = [0, *accumulate(sizes)]
+        found: list[GroupTiles] = []
+        for outputs in output_groups(layer.op, self._geometry.outputs):
+            steps = reduction_steps(layer.op, self._geometry.reduction_banks, outputs.group)
+            tiles: list[_Tile] = []
+            for number, size in enumerate(sizes):
+                last = number == len(sizes) - 1
+                part = slice(starts[number], starts[number] + size)
+                data = tile_bytes(layer, outputs, steps, part, last, self._geometry)
+                tiles.append(_Tile(starts[number], size, last, self._data.put(data)))
+            found.append(GroupTiles(outputs, tiles))
+        return found
+
+    def _row_base(self) -> int:
+        return self._half * (self._geometry.bank_rows // 2)
+
+    def _step_base(self) -> int:
+        return self._half * (self._geometry.step_entries // 2)
+
+    def _load(self, layer: Layer, tile: _Tile) -> Step:
+        config = layer.config
+        values = {
+            "dram": tile.address,
+            "steps": tile.steps,
+            "step_base": self._step_base(),
+            "row_base": self._row_base(),
+            "rows": config.rows,
+            "pace": ceil(config.rows / self._geometry.banks),
+            "bits": config.broadcast_bits,
+            "pc_bits": config.pc_bits,
+            "first_row": config.first_row,
+            "cut": config.cut,
+            "w_signed": 1,
+            "w_zero": layer.op.weight_zero.value.data,
+            "has_params": int(tile.last),
+            "param_set": self._half,
+        }
+        comment = f"weights of steps {tile.first}..{tile.first + tile.steps - 1}"
+        return make_step(
+            Opcode.LOAD_WEIGHTS, values, {half_resource(self._half)}, data=True, comment=comment
+        )
+
+    def _compute(
+        self, layer: Layer, group: OutputGroup, tile: _Tile, block: _Block, x: View, y: View
+    ) -> Step:
+        op, config, geometry = layer.op, layer.config, self._geometry
+        (sh, sw), (top, left, _, _) = ints(op.strides), ints(op.pads)
+        reads = tile.steps * config.reads
+        post = ceil(group.count / geometry.requant_lanes) if tile.last else 1
+        values = {
+            "src": x.address(block.y * sh - top, block.x * sw - left),
+            "nx": block.width,
+            "ny": block.height,
+            "src_x": wrap_stride(sw * x.type.hwc[2]),
+            "src_y": wrap_stride(sh * x.type.pitch),
+            "steps": tile.steps,
+            "step_base": self._step_base(),
+            "row_base": self._row_base(),
+            "rows": config.rows,
+            "bits": config.broadcast_bits,
+            "pc_bits": config.pc_bits,
+            "first_row": config.first_row,
+            "left_justify": int(config.left_justify),
+            "reads": config.reads,
+            "masks": sum(mask << 8 * r for r, mask in enumerate(config.masks)),
+            "a_signed": int(x.type.signed),
+            "a_zero": x.type.zero_point.data,
+            "period": max(reads, post),
+            "psum": 0,
+            "psum_in": int(tile.first > 0),
+            "psum_out": int(not tile.last),
+            "lanes": group.count,
+            "param_set": self._half,
+            "dst": y.address(block.y, block.x, group.first),
+            "dst_x": wrap_stride(y.type.hwc[2]),
+            "dst_y": wrap_stride(y.type.pitch),
+            "y_zero": y.type.zero_point.data,
+            "low": op.low.value.data,
+            "high": op.high.value.data,
+        }
+        rows = f"rows {block.y}..{block.y + block.height - 1}"
+        comment = f"channels {group.first}..{group.first + group.count - 1}, {rows}"
+        resources = {ACTIVATIONS, half_resource(self._half)}
+        return make_step(Opcode.ARRAY, values, resources, data=False, comment=comment)

@@ -1,0 +1,54 @@
+"""A command together with the exclusive resources that it uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cimc.targets.isa import Command, Opcode
+
+ACTIVATIONS = "activations"
+"""The activation buffer with its two ports: one unit at a time, so nothing arbitrates."""
+LUT = "lut"
+
+
+def half_resource(half: int) -> str:
+    """The rows, step entries and parameter set of ping-pong half `half`."""
+    return f"half{half}"
+
+
+@dataclass
+class Step:
+    """One command of the schedule; units order themselves by the resources that steps share."""
+
+    command: Command
+    resources: frozenset[str]
+    data: bool = False
+    """The command's DRAM address counts from the data segment (see backend/image.py)."""
+
+
+def make_step(
+    opcode: Opcode, values: dict[str, int], resources: set[str], *, data: bool, comment: str
+) -> Step:
+    """A step with a new command."""
+    return Step(Command(opcode, values, comment), frozenset(resources), data)
+
+
+@dataclass
+class DataSegment:
+    """What the program finds in DRAM behind itself: weights, inputs, outputs, spilled tensors."""
+
+    beat_bytes: int
+    size: int = 0
+    chunks: list[tuple[int, bytes]] = field(default_factory=list[tuple[int, bytes]])
+
+    def reserve(self, size: int) -> int:
+        """Byte offset of `size` new zero bytes, beat aligned."""
+        at = self.size
+        self.size += -(-size // self.beat_bytes) * self.beat_bytes
+        return at
+
+    def put(self, data: bytes) -> int:
+        """Byte offset of `data`, beat aligned."""
+        at = self.reserve(len(data))
+        self.chunks.append((at, data))
+        return at

@@ -1,0 +1,116 @@
+"""Commands of the vector unit: pools, additions and halo fills."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from cimc.dialects.cim import AddOp, PoolOp, ints
+from cimc.passes.schedule.commands import ACTIVATIONS, Step, make_step
+from cimc.passes.schedule.views import View, wrap_address, wrap_stride
+from cimc.targets import Geometry
+from cimc.targets.isa import Opcode, VectorOp
+
+
+def _vector(values: dict[str, int], comment: str) -> Step:
+    return make_step(Opcode.VECTOR, values, {ACTIVATIONS}, data=False, comment=comment)
+
+
+def _beats(count: int, geometry: Geometry) -> dict[str, int]:
+    """Inner loop over `count` consecutive bytes of every operand."""
+    beats = ceil(count / geometry.beat_bytes)
+    stride = geometry.beat_bytes
+    tail = count - (beats - 1) * stride
+    return {"n0": beats, "tail": tail, "a0": stride, "d0": stride}
+
+
+def pool(op: PoolOp, x: View, y: View, rows: range, geometry: Geometry) -> list[Step]:
+    """Output rows `rows` of a pool: one command."""
+    (kh, kw), (sh, sw) = ints(op.kernel), ints(op.strides)
+    (dh, dw), (top, left, _, _) = ints(op.dilations), ints(op.pads)
+    channels = x.type.hwc[2]
+    values = _beats(channels, geometry) | {
+        "op": VectorOp.MAX if op.kind.data == "max" else VectorOp.SUM,
+        "a_signed": int(x.type.signed),
+        "a": x.address(rows.start * sh - top, -left),
+        "dst": y.address(rows.start, 0),
+        "n1": y.type.hwc[1],
+        "n2": len(rows),
+        "a1": wrap_stride(sw * channels),
+        "a2": wrap_stride(sh * x.type.pitch),
+        "b0": wrap_stride(dw * channels),
+        "b1": wrap_stride(dh * x.type.pitch),
+        "d1": wrap_stride(channels),
+        "d2": wrap_stride(y.type.pitch),
+        "wx": kw,
+        "wy": kh,
+        "m0": op.m0.value.data,
+        "shift": op.shift.value.data,
+        "a_zero": x.type.zero_point.data,
+        "y_zero": y.type.zero_point.data,
+        "low": op.low.value.data,
+        "high": op.high.value.data,
+    }
+    return [_vector(values, f"{op.kind.data} pool, rows {rows.start}..{rows.stop - 1}")]
+
+
+def add(op: AddOp, a: View, b: View, y: View, rows: range, geometry: Geometry) -> list[Step]:
+    """Rows `rows` of an addition: one command, a row of the map being the inner loop."""
+    _, width, channels = y.type.hwc
+    values = _beats(width * channels, geometry) | {
+        "op": VectorOp.ADD,
+        "a_signed": int(a.type.signed),
+        "b_signed": int(b.type.signed),
+        "a": a.address(rows.start, 0),
+        "b": b.address(rows.start, 0),
+        "dst": y.address(rows.start, 0),
+        "n1": len(rows),
+        "n2": 1,
+        "a1": wrap_stride(a.type.pitch),
+        "b0": geometry.beat_bytes,
+        "b1": wrap_stride(b.type.pitch),
+        "d1": wrap_stride(y.type.pitch),
+        "m0": op.m0.value.data,
+        "m1": op.m1.value.data,
+        "shift": op.shift.value.data,
+        "a_zero": a.type.zero_point.data,
+        "b_zero": b.type.zero_point.data,
+        "y_zero": y.type.zero_point.data,
+        "low": op.low.value.data,
+        "high": op.high.value.data,
+    }
+    return [_vector(values, f"add, rows {rows.start}..{rows.stop - 1}")]
+
+
+def fill_halo(x: View, rows: range, value: int, geometry: Geometry) -> list[Step]:
+    """Write `value` to the halo bytes of rows `rows`; rows outside the map are all halo.
+
+    Three runs of bytes: the rows above with the left margin of the first row; between rows the
+    right margin of one and the left margin of the next; the end of the last row with those below.
+    """
+    height, width, channels = x.type.hwc
+    _, left, _, right = x.type.margins
+    first, last = max(rows.start, 0), min(rows.stop, height) - 1
+    head = x.type.offset(first, 0) - x.type.offset(rows.start, -left)
+    tail = x.type.offset(rows.stop, -left) - x.type.offset(last, width)
+    start = wrap_address(x.origin + x.type.offset(rows.start, -left))
+    steps = _fill(start, head, 1, 0, value, geometry)
+    sides = (left + right) * channels
+    steps += _fill(x.address(first, width), sides, last - first, x.type.pitch, value, geometry)
+    return steps + _fill(x.address(last, width), tail, 1, 0, value, geometry)
+
+
+def _fill(
+    address: int, count: int, repeats: int, pitch: int, value: int, geometry: Geometry
+) -> list[Step]:
+    if count == 0 or repeats == 0:
+        return []
+    values = _beats(count, geometry) | {
+        "op": VectorOp.FILL,
+        "dst": address,
+        "n1": repeats,
+        "n2": 1,
+        "d1": wrap_stride(pitch),
+        "y_zero": value,
+    }
+    values.pop("a0")
+    return [_vector(values, f"fill {count} halo bytes with {value}")]

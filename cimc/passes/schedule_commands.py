@@ -1,0 +1,246 @@
+"""`cim-schedule`: expand the layers into the commands of the machine, with tokens.
+
+Order: layers as in the function; in a layer strips, channel groups, pixel blocks, weight tiles.
+Weight loads alternate between the two halves of the banks, so the load of a tile runs while the
+previous one is computed with, across layers too. The result is `CimContext.schedule`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation, SSAValue
+from xdsl.passes import ModulePass
+
+from cimc.diagnostics import node_names
+from cimc.dialects.cim import (
+    AddOp,
+    ConvOp,
+    InputOp,
+    LayerOp,
+    OutputOp,
+    PlaceAttr,
+    PoolOp,
+    act_type,
+    ints,
+)
+from cimc.passes.context import CimContext, cim_context
+from cimc.passes.schedule import vector
+from cimc.passes.schedule.array import ArrayScheduler, Layer
+from cimc.passes.schedule.commands import ACTIVATIONS, DataSegment, Step, make_step
+from cimc.passes.schedule.tokens import insert_tokens
+from cimc.passes.schedule.views import View, wrap_address
+from cimc.passes.strips import input_rows, rows_of_strip
+from cimc.targets import Target
+from cimc.targets.isa import Opcode
+
+
+@dataclass(frozen=True)
+class TensorRegion:
+    """A tensor that a marked command completes: where it lies then, and which op made it."""
+
+    tag: int
+    op: Operation
+    view: View
+    in_dram: bool
+    """The view's origin counts from the data segment, else it is a buffer address."""
+
+
+@dataclass
+class Schedule:
+    """The expanded program, before it is cut into blocks and DRAM addresses are final."""
+
+    steps: list[Step] = field(default_factory=list[Step])
+    data: DataSegment = field(default_factory=lambda: DataSegment(1))
+    regions: list[TensorRegion] = field(default_factory=list[TensorRegion])
+    dram_offsets: dict[Operation, int] = field(default_factory=dict[Operation, int])
+    """Data-segment offset of the tensor of each input and output op."""
+
+
+class _Scheduler:
+    def __init__(self, ctx: CimContext, ops: list[Operation]):
+        self.target: Target = ctx.target
+        self.geometry = ctx.target.geometry
+        self.store = ctx.weights
+        self.schedule = Schedule(data=DataSegment(self.geometry.beat_bytes))
+        self.array = ArrayScheduler(self.geometry, self.schedule.data)
+        self.tags = {op: number for number, op in enumerate(ops, start=1)}
+        self.halo: dict[SSAValue, int] = {}
+        # Spilled tensors start the data segment: their places count from it.
+        self.schedule.data.reserve(max((_spill_end(op) for op in ops), default=0))
+
+    def run(self, op: Operation) -> None:
+        """Append the commands of one op."""
+        first = len(self.schedule.steps)
+        match op:
+            case InputOp():
+                self._input(op)
+            case OutputOp():
+                self._output(op)
+            case ConvOp() | PoolOp() | AddOp():
+                self._layer(op)
+            case _:
+                return
+        steps = self.schedule.steps[first:]
+        for step in steps:
+            step.command.comment = f"{', '.join(node_names(op.location))}: {step.command.comment}"
+        if steps:
+            steps[-1].command.values |= {"mark": 1, "tag": self.tags[op]}
+
+    def _region(self, op: Operation, view: View, in_dram: bool) -> None:
+        self.schedule.regions.append(TensorRegion(self.tags[op], op, view, in_dram))
+
+    def _input(self, op: InputOp) -> None:
+        kind = act_type(op.y)
+        self.halo[op.y] = kind.zero_point.data
+        assert op.place is not None
+        if op.place.space.data == "dram":
+            self.schedule.dram_offsets[op] = op.place.address.data
+            return
+        offset = self.schedule.data.reserve(kind.size_bytes)
+        self.schedule.dram_offsets[op] = offset
+        view = self._resident(op.y)
+        self._move(Opcode.LOAD, offset, view.origin, kind.size_bytes, "load input")
+        self._region(op, view, False)
+
+    def _output(self, op: OutputOp) -> None:
+        kind = act_type(op.x)
+        place = _place(op.x)
+        if place.space.data == "dram":
+            self.schedule.dram_offsets[op] = place.address.data
+            return
+        offset = self.schedule.data.reserve(kind.size_bytes)
+        self.schedule.dram_offsets[op] = offset
+        view = self._resident(op.x)
+        self._move(Opcode.STORE, offset, view.origin, kind.size_bytes, "store output")
+        self._region(op, View(kind, offset), True)
+
+    def _layer(self, op: LayerOp) -> None:
+        height = act_type(op.y).hwc[0]
+        count = op.strips.count.data if op.strips else 1
+        layer = tiles = None
+        if isinstance(op, ConvOp):
+            layer = Layer.of(op, self.store)
+            tiles = self.array.tiles(layer)
+        for rows in rows_of_strip(height, count):
+            views = [self._operand(op, i, rows) for i in range(len(op.operands))]
+            y = self._result(op, rows)
+            if layer is not None and tiles is not None:
+                self.schedule.steps += self.array.strip(layer, tiles, views[0], y, rows)
+            elif isinstance(op, PoolOp):
+                self.schedule.steps += vector.pool(op, views[0], y, rows, self.geometry)
+            elif isinstance(op, AddOp):
+                self.schedule.steps += vector.add(op, *views, y, rows, self.geometry)
+            self._store_strip(op, y, rows)
+        self._layer_region(op)
+
+    def _layer_region(self, op: LayerOp) -> None:
+        place = _place(op.y)
+        view = View(act_type(op.y), place.address.data)
+        self._region(op, view, place.space.data == "dram")
+
+    def _resident(self, value: SSAValue) -> View:
+        return View(act_type(value), _place(value).address.data)
+
+    def _operand(self, op: LayerOp, number: int, rows: range) -> View:
+        """View of an operand's rows that output `rows` read, loaded and with its halo filled."""
+        value = op.operands[number]
+        kind = act_type(value)
+        wanted = _halo_value(op, value)
+        place = _place(value)
+        if place.space.data == "buffer":
+            view = self._resident(value)
+            if wanted is not None and self.halo.get(value) != wanted:
+                top, _, bottom, _ = kind.margins
+                everything = range(-top, kind.hwc[0] + bottom)
+                self.schedule.steps += vector.fill_halo(view, everything, wanted, self.geometry)
+                self.halo[value] = wanted
+            return view
+        need = input_rows(op, kind, rows)
+        inside = range(max(need.start, 0), min(need.stop, kind.hwc[0]))
+        view = self._strip_view(op, number, place.address.data, need)
+        offset, size = _row_bytes(View(kind, 0), inside)
+        dram = place.address.data + offset
+        address = wrap_address(view.origin + offset)
+        self._move(Opcode.LOAD, dram, address, size, f"load rows {inside.start}..{inside.stop - 1}")
+        if wanted is not None:
+            self.schedule.steps += vector.fill_halo(view, need, wanted, self.geometry)
+        return view
+
+    def _result(self, op: LayerOp, rows: range) -> View:
+        place = _place(op.y)
+        if place.space.data == "buffer":
+            return self._resident(op.y)
+        return self._strip_view(op, len(op.operands), place.address.data, rows)
+
+    def _strip_view(self, op: LayerOp, port: int, dram: int, rows: range) -> View:
+        """View whose rows `rows` lie in the strip buffer, congruent to DRAM modulo a beat."""
+        value = op.operands[port] if port < len(op.operands) else op.y
+        assert op.strips is not None
+        buffer = op.strips.buffers.data[port].data
+        first, _ = _row_bytes(View(act_type(value), 0), rows)
+        beat = self.geometry.beat_bytes
+        return View(act_type(value), buffer + (dram + first) % beat - first)
+
+    def _store_strip(self, op: LayerOp, y: View, rows: range) -> None:
+        place = _place(op.y)
+        if place.space.data == "buffer":
+            return
+        offset, size = _row_bytes(View(y.type, 0), rows)
+        address = wrap_address(y.origin + offset)
+        comment = f"store rows {rows.start}..{rows.stop - 1}"
+        self._move(Opcode.STORE, place.address.data + offset, address, size, comment)
+
+    def _move(self, opcode: Opcode, dram: int, buffer: int, size: int, comment: str) -> None:
+        values = {"dram": dram, "buffer": buffer, "bytes": size}
+        step = make_step(opcode, values, {ACTIVATIONS}, data=True, comment=comment)
+        self.schedule.steps.append(step)
+
+
+def _place(value: SSAValue) -> PlaceAttr:
+    owner = value.owner
+    assert isinstance(owner, InputOp | ConvOp | PoolOp | AddOp)
+    assert owner.place is not None, "cim-allocate runs before cim-schedule"
+    return owner.place
+
+
+def _spill_end(op: Operation) -> int:
+    """First data-segment byte behind the result of `op` when it is spilled, else 0."""
+    if isinstance(op, OutputOp) or not op.results:
+        return 0
+    place = _place(op.results[0])
+    spilled = place.space.data == "dram"
+    return place.address.data + act_type(op.results[0]).size_bytes if spilled else 0
+
+
+def _halo_value(op: LayerOp, value: SSAValue) -> int | None:
+    """The code that the halo of `value` must hold for `op`, None when `op` reads no halo."""
+    if isinstance(op, AddOp) or not any(ints(op.pads)):
+        return None
+    return op.halo_value.value.data if isinstance(op, PoolOp) else act_type(value).zero_point.data
+
+
+def _row_bytes(view: View, rows: range) -> tuple[int, int]:
+    """Offset from the first halo byte, and length, of whole rows `rows`."""
+    left = view.type.margins[1]
+    first = view.type.offset(rows.start, -left)
+    return first, view.type.offset(rows.stop, -left) - first
+
+
+@dataclass(frozen=True)
+class SchedulePass(ModulePass):
+    """Sets `CimContext.schedule`; the module is not changed."""
+
+    name = "cim-schedule"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        context = cim_context(ctx)
+        kinds = (InputOp, OutputOp, ConvOp, PoolOp, AddOp)
+        ops = [o for o in op.walk() if isinstance(o, kinds)]
+        scheduler = _Scheduler(context, ops)
+        for each in ops:
+            scheduler.run(each)
+        insert_tokens(scheduler.schedule.steps)
+        context.schedule = scheduler.schedule
