@@ -1,0 +1,45 @@
+"""What passes need beside the module: target, weights, calibration data, and what they hand on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xdsl.context import Context
+from xdsl.dialects import get_all_dialects
+
+from cimc.dialects.bit import Bit
+from cimc.dialects.cim import Cim
+from cimc.dialects.nn import Nn
+from cimc.targets import Target
+from cimc.weights import WeightStore
+
+if TYPE_CHECKING:
+    from cimc.cost.cycles import CycleReport
+    from cimc.passes.schedule_commands import Schedule
+
+UPSTREAM_DIALECTS = ("builtin", "func", "hw", "comb")
+
+
+class CimContext(Context):
+    """An xDSL context with all dialects that cimc uses, and the state of one compilation."""
+
+    def __init__(self, target: Target, weights: WeightStore | None = None):
+        """A context for `target`; `weights` is the store that blobs of the module refer to."""
+        super().__init__()
+        self.target = target
+        self.weights = WeightStore() if weights is None else weights
+        self.schedule: Schedule | None = None
+        """Set by cim-schedule."""
+        self.cycles: CycleReport | None = None
+        """Set by cim-estimate-cycles."""
+        upstream = get_all_dialects()
+        for name in UPSTREAM_DIALECTS:
+            self.register_dialect(name, upstream[name])
+        for dialect in (Nn, Cim, Bit):
+            self.load_dialect(dialect)
+
+
+def cim_context(ctx: Context) -> CimContext:
+    """`ctx` as the context that the passes of cimc run in."""
+    assert isinstance(ctx, CimContext), "passes of cimc run in a CimContext"
+    return ctx
