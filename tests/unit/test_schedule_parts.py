@@ -1,0 +1,190 @@
+"""Allocation, reduction steps and tokens, each alone."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from xdsl.dialects import test as test_dialect
+from xdsl.dialects.builtin import IntegerType, Signedness, StringAttr, i32
+
+from cimc.dialects.cim import ActType, BlobAttr, ConvOp
+from cimc.dialects.nn import int_array, int_attr
+from cimc.passes.allocate import Interval, first_fit
+from cimc.passes.reduction import output_groups, reduction_steps
+from cimc.passes.schedule.commands import Step, make_step
+from cimc.passes.schedule.tokens import insert_tokens
+from cimc.passes.schedule.views import wrap_stride
+from cimc.passes.strips import rows_of_strip
+from cimc.targets.isa import Opcode, Unit
+
+UI8 = IntegerType(8, Signedness.UNSIGNED)
+
+
+def conv_op(shape, kernel, outputs, *, pads=(0, 0, 0, 0), dilations=(1, 1), group=1) -> ConvOp:
+    """A cim.conv on an h x w x c map with stride 1."""
+    h, w, c = shape
+    (kh, kw), (dh, dw) = kernel, dilations
+    x = test_dialect.TestOp(result_types=[ActType.of(shape, UI8, 0, pads)]).results[0]
+    oh = h + pads[0] + pads[2] - (kh - 1) * dh
+    ow = w + pads[1] + pads[3] - (kw - 1) * dw
+    vector = BlobAttr.of("v", (outputs,), i32)
+    numbers = {"low": 0, "high": 255, "weight_zero": 0, "weight_bits": 8, "activation_bits": 8}
+    numbers |= {"stored_bits": 7, "broadcast_bits": 8, "group": group}
+    op = ConvOp(
+        x,
+        ActType.of((oh, ow, outputs), UI8, 0, (0, 0, 0, 0)),
+        {
+            "weights": BlobAttr.of("w", (outputs, kh, kw, c // group), IntegerType(8)),
+            "bias": vector,
+            "requant_m": vector,
+            "requant_s": vector,
+            "kernel": int_array(kernel),
+            "strides": int_array((1, 1)),
+            "pads": int_array(pads),
+            "dilations": int_array(dilations),
+            "multiplier": StringAttr("daism-pc3"),
+            "source_op": StringAttr("Conv"),
+            **{name: int_attr(value) for name, value in numbers.items()},
+        },
+    )
+    op.verify()
+    return op
+
+
+@pytest.mark.parametrize(
+    ("shape", "kernel", "kwargs", "steps"),
+    [
+        ((9, 9, 3), (7, 7), {"pads": (3, 3, 3, 3)}, 7 * 3),  # 21 bytes a kernel row: 3 reads
+        ((8, 8, 64), (3, 3), {"pads": (1, 1, 1, 1)}, 72),
+        ((5, 5, 16), (5, 5), {}, 50),  # the window is the map: one run
+        ((5, 5, 3), (5, 5), {}, 10),  # 75 bytes in one run, not 5 rows of 2 reads
+        ((8, 8, 16), (3, 3), {"dilations": (2, 2)}, 18),
+        ((8, 8, 32), (3, 3), {"group": 4}, 9),
+    ],
+)
+def test_reduction_covers_each_tap_once(shape, kernel, kwargs, steps):
+    """Every weight meets exactly one byte, the byte at its own place in the map."""
+    op = conv_op(shape, kernel, 32, **kwargs)
+    x = op.x.type
+    assert isinstance(x, ActType)
+    channels = shape[2] // op.group.value.data
+    for group in range(op.group.value.data):
+        found = reduction_steps(op, 8, group)
+        assert len(found) == steps
+        seen = {}
+        for offset, taps in zip(found.offsets, found.taps, strict=True):
+            seen |= {int(t): int(offset) + c for c, t in enumerate(taps) if t >= 0}
+        dh, dw = op.dilations.get_values()
+        expected = {
+            (ky * kernel[1] + kx) * channels + c: ky * dh * x.pitch
+            + kx * dw * shape[2]
+            + group * channels
+            + c
+            for ky in range(kernel[0])
+            for kx in range(kernel[1])
+            for c in range(channels)
+        }
+        assert seen == expected
+
+
+def test_output_groups_stay_in_their_conv_group():
+    op = conv_op((4, 4, 6), (1, 1), 150, group=2)
+    groups = [(g.group, g.first, g.count) for g in output_groups(op, 64)]
+    assert groups == [(0, 0, 64), (0, 64, 11), (1, 75, 64), (1, 139, 11)]
+
+
+@given(st.lists(st.tuples(st.integers(1, 500), st.integers(0, 20), st.integers(0, 6)), min_size=1))
+def test_first_fit_never_overlaps(requests):
+    intervals = [Interval(size, start, start + length) for size, start, length in requests]
+    found = first_fit(intervals, 4096, 32)
+    if found is None:
+        return
+    for i, a in enumerate(intervals):
+        assert found[i] % 32 == 0
+        assert found[i] + a.size <= 4096
+        for j in range(i):
+            b = intervals[j]
+            apart = found[i] + a.size <= found[j] or found[j] + b.size <= found[i]
+            assert apart or a.end < b.start or b.end < a.start
+
+
+def test_first_fit_says_when_it_cannot():
+    assert first_fit([Interval(3000, 0, 1), Interval(2000, 1, 2)], 4096, 32) is None
+    assert first_fit([Interval(3000, 0, 1), Interval(2000, 2, 3)], 4096, 32) == [0, 0]
+
+
+@given(st.integers(1, 300), st.integers(1, 40))
+def test_strips_cover_the_rows(height, strips):
+    found = rows_of_strip(height, strips)
+    assert [row for rows in found for row in rows] == list(range(height))
+
+
+@given(st.integers(-(1 << 22), 1 << 22))
+def test_wrapped_stride_is_congruent(stride):
+    wrapped = wrap_stride(stride)
+    assert -(1 << 19) <= wrapped < 1 << 19
+    assert (wrapped - stride) % (1 << 20) == 0
+
+
+OPCODES = [Opcode.LOAD_WEIGHTS, Opcode.ARRAY, Opcode.VECTOR]
+resources = st.sets(st.sampled_from(["activations", "half0", "half1"]))
+step_lists = st.lists(st.tuples(st.sampled_from(OPCODES), resources), min_size=1, max_size=40)
+
+
+def run_units(steps: list[Step], pick) -> list[int]:
+    """Execute with tokens, taking any ready unit; the order in which steps ran."""
+    tokens = {(a, b): 0 for a in Unit for b in Unit}
+    queues = {u: [i for i, s in enumerate(steps) if s.command.unit == u] for u in Unit}
+    order = []
+    while any(queues.values()):
+        ready = [
+            u
+            for u, queue in queues.items()
+            if queue
+            and all(tokens[v, u] > 0 for v in Unit if steps[queue[0]].command["wait"] >> v & 1)
+        ]
+        assert ready, "deadlock"
+        unit = pick(ready)
+        index = queues[unit].pop(0)
+        order.append(index)
+        for other in Unit:
+            tokens[other, unit] -= steps[index].command["wait"] >> other & 1
+            tokens[unit, other] += steps[index].command["signal"] >> other & 1
+    assert not any(tokens.values()), "every token given is taken"
+    return order
+
+
+@given(step_lists, st.data())
+def test_tokens_keep_program_order_of_shared_resources(wanted, data):
+    steps = [make_step(op, {}, set(uses), data=False, comment="") for op, uses in wanted]
+    insert_tokens(steps)
+    order = run_units(steps, lambda ready: data.draw(st.sampled_from(ready)))
+    position = {index: at for at, index in enumerate(order)}
+    for i, step in enumerate(steps):
+        for j in range(i):
+            if step.resources & steps[j].resources:
+                assert position[j] < position[i]
+
+
+def test_without_tokens_the_order_breaks():
+    """The checker above can fail: units that do not wait run ahead."""
+    steps = [
+        make_step(op, {}, {"half0"}, data=False, comment="")
+        for op in (Opcode.LOAD_WEIGHTS, Opcode.ARRAY)
+    ]
+    assert run_units(steps, lambda ready: ready[-1]) == [1, 0]
+
+
+def test_tile_sizes_differ_by_one():
+    from cimc.passes.tile import _equal_parts
+
+    for total in range(1, 80):
+        parts = _equal_parts(total, 21)
+        assert sum(parts) == total
+        assert max(parts) <= 21
+        assert all(a - b in (0, 1) for a, b in pairwise(parts))
+        assert np.ptp(parts) <= 1
