@@ -1,0 +1,161 @@
+"""The numpy kernel: exact sums of signed table products.
+
+Three ways give the same bits; the cheapest for the shape is taken.
+
+- gather: for each reduction index k, expand the weights to E[code, n] = signed product with every
+  activation code, and add the rows that the activations select. Also with the sides exchanged.
+- look-up: one table access a product, for matrices of few rows.
+- exact: where the table is plain multiplication, float32 BLAS over slices of k so short that
+  every partial sum is an integer of at most 2^24, hence exact in any order of summation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Magnitudes = NDArray[np.uint8]
+Signs = NDArray[np.bool_]
+Sums = NDArray[np.int32]
+
+_FLOAT32_EXACT = 1 << 24
+_EXPANSION_BYTES = 1 << 19
+_BLOCK_ELEMENTS = 1 << 15
+_LOOKUP_ELEMENTS = 1 << 20
+# Measured costs in units of one gathered product.
+_COST_EXPAND = 4
+_COST_LOOKUP = 12
+_COST_CALLS = 10_000
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One operand as codes [rows, K]: magnitude, plus `half` where negative."""
+
+    magnitudes: Magnitudes
+    negative: Signs | None
+    largest: int
+
+    @property
+    def codes(self) -> int:
+        """How many codes there are."""
+        return (self.largest + 1) * (1 if self.negative is None else 2)
+
+    def coded(self) -> NDArray[np.uint16]:
+        """Codes, reduction index first: [K, rows]."""
+        codes = self.magnitudes.T.astype(np.uint16)
+        if self.negative is not None:
+            codes += self.negative.T * np.uint16(self.largest + 1)
+        return codes
+
+    def signed(self) -> NDArray[np.float32]:
+        """Signed values [rows, K]."""
+        values = self.magnitudes.astype(np.float32)
+        if self.negative is not None:
+            np.negative(values, out=values, where=self.negative)
+        return values
+
+
+def approx_matmul(
+    a: Magnitudes,
+    a_neg: Signs | None,
+    w: Magnitudes,
+    w_neg: Signs | None,
+    table: NDArray[np.uint32],
+) -> Sums:
+    """y[m, n] = sum over k of +-table[w[k, n], a[m, k]], negative where the two signs differ.
+
+    `a`, `a_neg` [M, K]; `w`, `w_neg` [K, N]; no signs means none negative. Sums are modulo 2^32,
+    as in the array's accumulators.
+
+    Raises:
+        ValueError: the shapes do not match, or a magnitude is outside the table.
+    """
+    if a.ndim != 2 or w.ndim != 2 or a.shape[1] != w.shape[0]:
+        raise ValueError(f"shapes {a.shape} and {w.shape} do not multiply")
+    if 0 in a.shape or 0 in w.shape:
+        return np.zeros((a.shape[0], w.shape[1]), np.int32)
+    rows = _Side(a, a_neg, int(a.max()))
+    columns = _Side(w.T, None if w_neg is None else w_neg.T, int(w.max()))
+    if columns.largest >= table.shape[0] or rows.largest >= table.shape[1]:
+        raise ValueError(
+            f"magnitudes up to {columns.largest} and {rows.largest} exceed table {table.shape}"
+        )
+    used = table[: columns.largest + 1, : rows.largest + 1]
+    factors = [np.arange(n, dtype=np.uint32) for n in used.shape]
+    if np.array_equal(used, np.multiply.outer(*factors)):
+        return _exact(rows, columns)
+    return _cheapest(rows, columns, used.astype(np.int32))
+
+
+def _cheapest(rows: _Side, columns: _Side, table: Sums) -> Sums:
+    m, n = rows.magnitudes.shape[0], columns.magnitudes.shape[0]
+    by_rows = m * n + _COST_EXPAND * rows.codes * n + _COST_CALLS
+    by_columns = m * n + _COST_EXPAND * columns.codes * m + _COST_CALLS
+    if _COST_LOOKUP * m * n <= min(by_rows, by_columns):
+        return _look_up(rows, columns, table)
+    if by_rows <= by_columns:
+        return _gather(rows, columns, table.T)
+    return np.ascontiguousarray(_gather(columns, rows, table).T)
+
+
+def _exact(rows: _Side, columns: _Side) -> Sums:
+    left, right = rows.signed(), columns.signed()
+    k = left.shape[1]
+    step = max(1, _FLOAT32_EXACT // max(1, rows.largest * columns.largest))
+    sums = np.zeros((left.shape[0], right.shape[0]), np.int32)
+    for at in range(0, k, step):
+        part = left[:, at : at + step] @ right[:, at : at + step].T
+        sums += part.astype(np.int32)
+    return sums
+
+
+def _look_up(rows: _Side, columns: _Side, table: Sums) -> Sums:
+    signed = np.concatenate([table, -table]) if columns.negative is not None else table
+    if rows.negative is not None:
+        signed = np.concatenate([signed, -signed], axis=1)
+    width = signed.shape[1]
+    flat = np.ascontiguousarray(signed).ravel()
+    base = columns.coded().astype(np.int64) * width  # [K, N]
+    codes = rows.coded().T  # [M, K]
+    sums = np.empty((codes.shape[0], base.shape[1]), np.int32)
+    step = max(1, _LOOKUP_ELEMENTS // base.size)
+    for at in range(0, codes.shape[0], step):
+        index = base + codes[at : at + step, :, None]
+        sums[at : at + step] = flat[index].sum(axis=1, dtype=np.int32)
+    return sums
+
+
+def _gather(rows: _Side, columns: _Side, table: Sums) -> Sums:
+    """Sums [rows, columns] with `table` indexed [row magnitude, column magnitude]."""
+    codes = rows.coded()
+    k, m = codes.shape
+    n = columns.magnitudes.shape[0]
+    sums = np.zeros((m, n), np.int32)
+    block = max(64, _BLOCK_ELEMENTS // n)
+    picked = np.empty((min(block, m), n), np.int32)
+    step = max(1, _EXPANSION_BYTES // (4 * rows.codes * n))
+    by_column = np.ascontiguousarray(table.T)
+    for at in range(0, k, step):
+        expansion = _expand(rows, columns, by_column, slice(at, at + step))
+        for first in range(0, m, block):
+            part = sums[first : first + block]
+            scratch = picked[: len(part)]
+            for j, products in enumerate(expansion):
+                index = codes[at + j, first : first + block]
+                np.take(products, index, axis=0, out=scratch, mode="clip")
+                part += scratch
+    return sums
+
+
+def _expand(rows: _Side, columns: _Side, by_column: Sums, ks: slice) -> Sums:
+    """Signed products [k, row code, column] of the column operands `ks` with every row code."""
+    products = by_column[columns.magnitudes.T[ks]]  # [k, N, row magnitude]
+    if columns.negative is not None:
+        np.negative(products, out=products, where=columns.negative.T[ks][:, :, None])
+    products = products.transpose(0, 2, 1)
+    if rows.negative is None:
+        return np.ascontiguousarray(products)
+    return np.concatenate([products, -products], axis=1)
