@@ -1,7 +1,7 @@
 """The memory image: program, weights, room for inputs, outputs and spilled tensors.
 
-DRAM: the program at address 0, then the data segment of the schedule. `Image` also knows how the
-host packs an input and reads an output, and where every intermediate tensor lies when it is complete.
+DRAM: the program at address 0, then the data segment of the schedule. `Image` also knows how
+the host packs an input and reads an output, and where each tensor lies when it is complete.
 """
 
 from __future__ import annotations

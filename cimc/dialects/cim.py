@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from xdsl.dialects.builtin import (
     I64,
     ArrayAttr,
-    DenseArrayBase,
     FloatAttr,
     IntAttr,
     IntegerAttr,
@@ -40,6 +39,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from cimc.diagnostics import verify_fail
 from cimc.dialects.nn import BlobAttr
+from cimc.dialects.nn.attrs import Ints, int_array
 
 __all__ = [
     "ActType",
@@ -206,7 +206,7 @@ def act_type(value: SSAValue) -> ActType:
     return value.type
 
 
-def ints(attr: DenseArrayBase) -> tuple[int, ...]:
+def ints(attr: Ints) -> tuple[int, ...]:
     """The integers of an `array<i64: ...>`."""
     return tuple(int(v) for v in attr.get_values())
 
@@ -255,7 +255,7 @@ class OutputOp(IRDLOperation):
     x = operand_def(ActType)
     output_name = prop_def(StringAttr)
     scale = prop_def(FloatAttr)
-    shape = prop_def(DenseArrayBase)
+    shape = prop_def(Ints)
     cycles = opt_prop_def(IntegerAttr[I64])
 
     irdl_options = (ParsePropInAttrDict(),)
@@ -267,7 +267,7 @@ class OutputOp(IRDLOperation):
             properties={
                 "output_name": StringAttr(name),
                 "scale": scale,
-                "shape": DenseArrayBase.from_list(i64, list(shape)),
+                "shape": int_array(shape),
             },
         )
 
@@ -291,10 +291,10 @@ class ConvOp(IRDLOperation):
     bias = prop_def(BlobAttr)
     requant_m = prop_def(BlobAttr)
     requant_s = prop_def(BlobAttr)
-    kernel = prop_def(DenseArrayBase)
-    strides = prop_def(DenseArrayBase)
-    pads = prop_def(DenseArrayBase)
-    dilations = prop_def(DenseArrayBase)
+    kernel = prop_def(Ints)
+    strides = prop_def(Ints)
+    pads = prop_def(Ints)
+    dilations = prop_def(Ints)
     group = prop_def(IntegerAttr[I64])
     low = prop_def(IntegerAttr[I64])
     high = prop_def(IntegerAttr[I64])
@@ -352,10 +352,10 @@ class PoolOp(IRDLOperation):
     x = operand_def(ActType)
     y = result_def(ActType)
     kind = prop_def(StringAttr)
-    kernel = prop_def(DenseArrayBase)
-    strides = prop_def(DenseArrayBase)
-    pads = prop_def(DenseArrayBase)
-    dilations = prop_def(DenseArrayBase)
+    kernel = prop_def(Ints)
+    strides = prop_def(Ints)
+    pads = prop_def(Ints)
+    dilations = prop_def(Ints)
     m0 = prop_def(IntegerAttr[I64])
     shift = prop_def(IntegerAttr[I64])
     low = prop_def(IntegerAttr[I64])

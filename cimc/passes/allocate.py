@@ -14,7 +14,7 @@ from math import ceil
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ArrayAttr, IntAttr, ModuleOp
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Operation, OpResult, SSAValue
 from xdsl.passes import ModulePass
 
 from cimc.diagnostics import DoesNotFit, where
@@ -54,16 +54,15 @@ def first_fit(intervals: Sequence[Interval], capacity: int, align: int) -> list[
 class _Allocator:
     """The decision for one function: which maps are spilled, and how many strips each layer has."""
 
-    def __init__(self, ops: list[Operation], capacity: int, beat: int):
+    def __init__(self, ops: Sequence[Operation], capacity: int, beat: int):
         self.capacity = capacity
         self.beat = beat
         self.ops = ops
-        self.values = [r for op in ops for r in op.results]
+        self.values: list[OpResult] = [r for op in ops for r in op.results]
         position = {op: i for i, op in enumerate(ops)}
-        self.lives = {
-            v: (position[v.owner], max((position[u.operation] for u in v.uses), default=0))
+        self.lives: dict[SSAValue, tuple[int, int]] = {
+            v: (position[v.op], max((position[u.operation] for u in v.uses), default=0))
             for v in self.values
-            if isinstance(v.owner, Operation)
         }
         self.spilled: set[SSAValue] = set()
         self.strips = {op: 1 for op in ops}

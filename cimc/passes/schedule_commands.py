@@ -7,6 +7,7 @@ previous one is computed with, across layers too. The result is `CimContext.sche
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from xdsl.context import Context
@@ -60,7 +61,7 @@ class Schedule:
 
 
 class _Scheduler:
-    def __init__(self, ctx: CimContext, ops: list[Operation]):
+    def __init__(self, ctx: CimContext, ops: Sequence[Operation]):
         self.target: Target = ctx.target
         self.geometry = ctx.target.geometry
         self.store = ctx.weights
@@ -132,7 +133,7 @@ class _Scheduler:
             elif isinstance(op, PoolOp):
                 self.schedule.steps += vector.pool(op, views[0], y, rows, self.geometry)
             elif isinstance(op, AddOp):
-                self.schedule.steps += vector.add(op, *views, y, rows, self.geometry)
+                self.schedule.steps += vector.add(op, views[0], views[1], y, rows, self.geometry)
             self._store_strip(op, y, rows)
         self._layer_region(op)
 
