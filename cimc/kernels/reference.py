@@ -77,8 +77,8 @@ def approx_matmul(
         raise ValueError(f"shapes {a.shape} and {w.shape} do not multiply")
     if 0 in a.shape or 0 in w.shape:
         return np.zeros((a.shape[0], w.shape[1]), np.int32)
-    rows = _Side(a, a_neg, int(a.max()))
-    columns = _Side(w.T, None if w_neg is None else w_neg.T, int(w.max()))
+    rows = _side(a, a_neg)
+    columns = _side(w.T, None if w_neg is None else w_neg.T)
     if columns.largest >= table.shape[0] or rows.largest >= table.shape[1]:
         raise ValueError(
             f"magnitudes up to {columns.largest} and {rows.largest} exceed table {table.shape}"
@@ -88,6 +88,11 @@ def approx_matmul(
     if np.array_equal(used, np.multiply.outer(*factors)):
         return _exact(rows, columns)
     return _cheapest(rows, columns, used.astype(np.int32))
+
+
+def _side(magnitudes: Magnitudes, negative: Signs | None) -> _Side:
+    signs = negative if negative is not None and negative.any() else None
+    return _Side(magnitudes, signs, int(magnitudes.max()))
 
 
 def _cheapest(rows: _Side, columns: _Side, table: Sums) -> Sums:
