@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cimc.targets.base import Target
-from cimc.targets.isa import COMMAND_BYTES, Command, Opcode
+from cimc.targets.isa import COMMAND_BYTES, Command, Opcode, encode_program
+
+_CONTROL = (Opcode.END, Opcode.NEXT, Opcode.FETCH)
 
 
 def assemble_blocks(commands: Sequence[Command], target: Target) -> list[Command]:
@@ -13,7 +15,13 @@ def assemble_blocks(commands: Sequence[Command], target: Target) -> list[Command
 
     A block that is not the last starts with FETCH of the next one and ends with NEXT; the last
     ends with END, repeated up to the block's size.
+
+    Raises:
+        ValueError: `commands` already holds FETCH, NEXT or END.
     """
+    for command in commands:
+        if command.opcode in _CONTROL:
+            raise ValueError(f"{command.opcode.name} is placed by assemble_blocks")
     size = target.geometry.block_commands
     out: list[Command] = []
     rest = list(commands)
@@ -24,3 +32,8 @@ def assemble_blocks(commands: Sequence[Command], target: Target) -> list[Command
         rest = rest[size - 2 :]
     out += rest
     return out + [Command(Opcode.END)] * (size - len(rest))
+
+
+def program_bytes(commands: Sequence[Command], target: Target) -> bytes:
+    """The memory image of `assemble_blocks(commands, target)`: a whole number of blocks."""
+    return encode_program(assemble_blocks(commands, target))
