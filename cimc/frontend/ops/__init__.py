@@ -1,0 +1,1 @@
+"""Import functions, one an ONNX operator; every file in this folder is found by itself."""
