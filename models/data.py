@@ -22,8 +22,7 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Preprocess:
-    """
-    x = (pad(image) * scale - mean) / std, NCHW float32.
+    """x = (pad(image) * scale - mean) / std, NCHW float32.
 
     `pad` is [top, left, bottom, right] in pixels of raw zero; `channels` copies of the grey
     image are stacked; `mean` and `std` hold one value, or one a channel.
@@ -60,8 +59,7 @@ def preprocess_path(model: Path) -> Path:
 
 
 def load(split: Literal["train", "test"], root: Path = DEBIAN_ROOT) -> tuple[Images, Labels]:
-    """
-    Images [N,28,28] and labels [N] of a split (60,000 or 10,000).
+    """Images [N,28,28] and labels [N] of a split (60,000 or 10,000).
 
     Reads the gzipped IDX files; FileNotFoundError when the Debian package
     dataset-fashion-mnist is not installed under `root`.

@@ -1,8 +1,7 @@
-"""
-Top-1 accuracy of ONNX models on Fashion-MNIST by onnxruntime.
+"""Top-1 accuracy of ONNX models on Fashion-MNIST by onnxruntime.
 
-  python models/evaluate.py models/lenet.onnx ...            10,000 test images (Debian package)
-  python models/evaluate.py --sample models/lenet.onnx ...   the 256 that travel with the models
+python models/evaluate.py models/lenet.onnx ...            10,000 test images (Debian package)
+python models/evaluate.py --sample models/lenet.onnx ...   the 256 that travel with the models
 """
 
 from __future__ import annotations

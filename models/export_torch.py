@@ -1,5 +1,4 @@
-"""
-ONNX export by PyTorch in the forms its users have; torch 2.13 and onnxscript.
+"""ONNX export by PyTorch in the forms its users have; torch 2.13 and onnxscript.
 
 As a command it writes a full-size, seeded ResNet-18:
   python models/export_torch.py resnet18.onnx [--exporter torchscript] [--keep-bn] [--opset N] ...
@@ -26,8 +25,7 @@ PRIVATE_METADATA = "pkg.torch.onnx.stack_trace"
 
 @dataclass(frozen=True)
 class Form:
-    """
-    How torch writes the file.
+    """How torch writes the file.
 
     `keep_bn` leaves BatchNormalization in the graph (for the dynamo exporter this is
     optimize=False, which leaves shape arithmetic too); `opset` None is the exporter's default.

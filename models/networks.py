@@ -107,8 +107,7 @@ def resnet18(width: int = 64, classes: int = 1000) -> ResNet:
 
 
 def randomise_batchnorm(net: nn.Module, seed: int) -> None:
-    """
-    Give every BatchNorm statistics and affine values that look trained.
+    """Give every BatchNorm statistics and affine values that look trained.
 
     The fresh ones (mean 0, variance 1, gamma 1, beta 0) would hide folding errors; the small
     gamma at the end of a residual branch keeps activations bounded.

@@ -1,5 +1,4 @@
-"""
-Train a network on Fashion-MNIST and write its ONNX file and preprocessing file.
+"""Train a network on Fashion-MNIST and write its ONNX file and preprocessing file.
 
   OMP_NUM_THREADS=1 python models/train.py lenet|resnet8|resnet18_w16 [--epochs N] [--out DIR]
 
