@@ -1,0 +1,127 @@
+"""Float32 semantics of the `nn` operations, on batches [N, ...]."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cimc.dialects.nn import (
+    ActivatedOp,
+    AveragePoolOp,
+    BatchNormOp,
+    BlobAttr,
+    ClipOp,
+    ConvOp,
+    GemmOp,
+    MaxPoolOp,
+    PadOp,
+    PoolOp,
+    shape_of,
+)
+from cimc.interp.nn_windows import conv_window, largest, pool_window, slices, total
+from cimc.kernels import im2col
+from cimc.weights import WeightStore
+
+Floats = NDArray[np.float32]
+
+PATCH_BYTES = 1 << 26
+"""Largest block of convolution windows made at a time."""
+
+
+def blob(weights: WeightStore, handle: BlobAttr) -> Floats:
+    """Stored array as float32."""
+    return weights.get(handle.key.data).astype(np.float32, copy=False)
+
+
+def activate(op: ActivatedOp, y: Floats) -> Floats:
+    """`y` clamped by the activation of `op`."""
+    if op.activation is None:
+        return y
+    if op.activation.data == "relu":
+        return np.maximum(y, np.float32(0))
+    assert op.clip_min is not None
+    assert op.clip_max is not None
+    return clamp(y, op.clip_min.value.data, op.clip_max.value.data)
+
+
+def clamp(y: Floats, low: float, high: float) -> Floats:
+    """`y` within [low, high], in float32."""
+    return np.clip(y, np.float32(low), np.float32(high))
+
+
+def conv(op: ConvOp, x: Floats, weights: WeightStore) -> Floats:
+    """Convolution of `x` [N, C, H, W], a few images at a time."""
+    kernel, strides, pads, dilations = conv_window(op)
+    w, groups = blob(weights, op.weights), op.group.value.data
+    outputs, inputs = w.shape[0] // groups, w.shape[1]
+    shape = shape_of(op.y)[1:]
+    y = np.empty((len(x), *shape), np.float32)
+    each = 4 * inputs * kernel[0] * kernel[1] * shape[1] * shape[2]
+    for part in slices(len(x), each, PATCH_BYTES):
+        for g in range(groups):
+            channels = x[part, g * inputs : (g + 1) * inputs]
+            patches = im2col(channels, kernel, strides, pads, dilations)
+            own = slice(g * outputs, (g + 1) * outputs)
+            product = patches @ w[own].reshape(outputs, -1).T
+            y[part, own] = product.transpose(0, 3, 1, 2)
+    if op.bias is not None:
+        y += blob(weights, op.bias)[:, None, None]
+    return activate(op, y)
+
+
+def gemm(op: GemmOp, x: Floats, weights: WeightStore) -> Floats:
+    """Matrix product of `x` [N, K]."""
+    y = x @ blob(weights, op.weights).T
+    if op.bias is not None:
+        y += blob(weights, op.bias)
+    return activate(op, y)
+
+
+def pool(op: PoolOp, x: Floats) -> Floats:
+    """Maximum or mean of each window."""
+    kernel, strides, pads = pool_window(op, x)
+    if isinstance(op, MaxPoolOp):
+        return largest(x, kernel, strides, pads, -np.inf)
+    if kernel == x.shape[2:] and not any(pads):
+        return x.mean(axis=(2, 3), keepdims=True, dtype=np.float32)
+    counts: Floats | np.float32 = np.float32(kernel[0] * kernel[1])
+    if isinstance(op, AveragePoolOp) and not op.count_include_pad.value.data:
+        inside = np.ones((1, 1, *x.shape[2:]), np.float32)
+        counts = total(inside, kernel, strides, pads)
+    return (total(x, kernel, strides, pads) / counts).astype(np.float32)
+
+
+def batch_norm(op: BatchNormOp, x: Floats, weights: WeightStore) -> Floats:
+    """Normalisation of each channel (axis 1)."""
+    scale, shift = scale_and_shift(op, weights)
+    per_channel = (-1,) + (1,) * (x.ndim - 2)
+    factor, offset = (v.astype(np.float32).reshape(per_channel) for v in (scale, shift))
+    return x * factor + offset
+
+
+def scale_and_shift(
+    op: BatchNormOp, weights: WeightStore
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Per channel a, b with batch_norm(x) = a x + b, in float64."""
+    handles = (op.scale, op.bias, op.mean, op.variance)
+    scale, bias, mean, variance = (weights.get(h.key.data).astype(np.float64) for h in handles)
+    factor = scale / np.sqrt(variance + op.epsilon.value.data)
+    return factor, bias - mean * factor
+
+
+def clip(op: ClipOp, x: Floats) -> Floats:
+    """`x` within the ends of `op`."""
+    return clamp(x, op.clip_min.value.data, op.clip_max.value.data)
+
+
+def pad(op: PadOp, x: Floats) -> Floats:
+    """`x` with cells of one value around each map."""
+    top, left, bottom, right = op.pads.get_values()
+    around = ((0, 0), (0, 0), (top, bottom), (left, right))
+    return np.pad(x, around, constant_values=np.float32(op.value.value.data))
+
+
+def softmax(x: Floats) -> Floats:
+    """Softmax over the last axis."""
+    powers = np.exp(x - x.max(axis=-1, keepdims=True))
+    return (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
