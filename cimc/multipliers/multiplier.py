@@ -19,7 +19,7 @@ from cimc.multipliers.extract import array_config
 Build = Callable[[int, int], hw.HWModuleOp]
 """(stored_bits m, broadcast_bits n) -> module with inputs of m and n bits, one output of m+n."""
 
-MIN_BITS, MAX_BITS = 2, 8
+MIN_BITS, MAX_BITS = 1, 8
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Multiplier:
     """Multiplies a stored magnitude M (the weight) by a broadcast one N (the activation).
 
     The two operands are not interchangeable: which one is stored changes the product.
-    Every method takes their widths in bits, 2 to 8 each, and raises InvalidInput outside.
+    Every method takes their widths in bits, 1 to 8 each, and raises InvalidInput outside.
     """
 
     name: str

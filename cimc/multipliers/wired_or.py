@@ -121,9 +121,7 @@ def _row_group(
     shapes = [(1, i) for i in range(first_row, plain)]
     shapes += [(multiple, plain) for multiple in range(1, 1 << pc_bits)]
     return [
-        logic.emit(
-            RowOp(stored, lane, multiple=multiple, shift=shift, cut=cut), f"m{multiple}shl{shift}"
-        )
+        logic.emit(RowOp(stored, lane, multiple=multiple, shift=shift, cut=cut), "row")
         for multiple, shift in shapes
     ]
 
