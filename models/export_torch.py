@@ -15,12 +15,14 @@ from typing import Literal
 import numpy as np
 import onnx
 import onnxruntime
+import resnet_graph
 import torch
-from networks import randomise_batchnorm, resnet18
+from networks import resnet18
+from resnet_weights import random_weights
 from torch import nn
 
-# torch records the path of each Python source line, which is private to the exporting machine.
-PRIVATE_METADATA = "pkg.torch.onnx.stack_trace"
+# Paths of the source files on the exporting machine, and the text of the traced program.
+DROPPED_METADATA = ("pkg.torch.onnx.stack_trace", "pkg.torch.onnx.fx_node")
 
 
 @dataclass(frozen=True)
@@ -68,19 +70,26 @@ def export(net: nn.Module, path: Path, shape: tuple[int, int, int], form: Form) 
             do_constant_folding=not form.keep_bn,
             **names,
         )
-    strip_private_metadata(path)
+    strip_metadata(path)
 
 
-def strip_private_metadata(path: Path) -> None:
-    """Drop source paths of the exporting machine from the file, in place."""
+def strip_metadata(path: Path) -> None:
+    """Drop what torch tells of the exporting machine and program from the file, in place."""
     model = onnx.load(path, load_external_data=False)
     model.doc_string = ""
     for node in model.graph.node:
-        kept = [prop for prop in node.metadata_props if prop.key != PRIVATE_METADATA]
+        kept = [prop for prop in node.metadata_props if prop.key not in DROPPED_METADATA]
         del node.metadata_props[:]
         node.metadata_props.extend(kept)
         node.doc_string = ""
     onnx.save(model, path)
+
+
+def set_weights(net: nn.Module, weights: resnet_graph.Weights) -> None:
+    """Copy `weights` into the parameters and buffers of the same names; all must be there."""
+    tensors = {name: torch.from_numpy(values) for name, values in weights.items()}
+    counters = {name: n for name, n in net.named_buffers() if name.endswith("batches_tracked")}
+    net.load_state_dict(tensors | counters)
 
 
 def worst_difference(net: nn.Module, path: Path, shape: tuple[int, int, int], batch: int) -> float:
@@ -108,10 +117,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
 
-    torch.manual_seed(args.seed)
     net = resnet18(args.width, args.classes)
     if args.weights is None:
-        randomise_batchnorm(net, args.seed)
+        size = resnet_graph.Form(width=args.width, classes=args.classes)
+        set_weights(net, random_weights(size, args.seed))
     else:
         net.load_state_dict(torch.load(args.weights, weights_only=True))
     form = Form(args.exporter, args.keep_bn, args.opset, not args.static, args.external_data)

@@ -53,21 +53,24 @@ class BasicBlock(nn.Module):
 
 
 class ResNet(nn.Module):
-    """A stem, stages of `BasicBlock`s (halving the image from the second on), a classifier."""
+    """A stem, stages of `blocks` residual blocks, a classifier.
 
-    def __init__(self, stem: nn.Module, width: int, stages: int, blocks: int, classes: int) -> None:
+    Each stage but the first halves the image and doubles the channels.
+    """
+
+    def __init__(self, stem: nn.Module, width: int, blocks: tuple[int, ...], classes: int) -> None:
         super().__init__()
         self.stem_names = [name for name, _ in stem.named_children()]
         for name, layer in stem.named_children():
             self.add_module(name, layer)
         inputs = width
-        for stage in range(stages):
+        for stage, count in enumerate(blocks):
             outputs, stride = width << stage, 1 if stage == 0 else 2
             first = BasicBlock(inputs, outputs, stride)
-            rest = [BasicBlock(outputs, outputs) for _ in range(blocks - 1)]
+            rest = [BasicBlock(outputs, outputs) for _ in range(count - 1)]
             self.add_module(f"layer{stage + 1}", nn.Sequential(first, *rest))
             inputs = outputs
-        self.layers = [f"layer{stage + 1}" for stage in range(stages)]
+        self.layers = [f"layer{stage + 1}" for stage in range(len(blocks))]
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
         self.fc = nn.Linear(inputs, classes)
         for module in self.modules():
@@ -90,11 +93,13 @@ def resnet8(width: int = 16, classes: int = 10) -> ResNet:
             relu=nn.ReLU(inplace=True),
         )
     )
-    return ResNet(stem, width, stages=3, blocks=1, classes=classes)
+    return ResNet(stem, width, (1, 1, 1), classes)
 
 
-def resnet18(width: int = 64, classes: int = 1000) -> ResNet:
-    """`torchvision.models.resnet18`: the same state_dict keys and shapes at width 64."""
+def resnet18(
+    width: int = 64, classes: int = 1000, blocks: tuple[int, ...] = (2, 2, 2, 2)
+) -> ResNet:
+    """`torchvision.models.resnet18`: by default the same state_dict keys and shapes."""
     stem = nn.Sequential(
         OrderedDict(
             conv1=nn.Conv2d(3, width, 7, 2, 3, bias=False),
@@ -103,22 +108,4 @@ def resnet18(width: int = 64, classes: int = 1000) -> ResNet:
             maxpool=nn.MaxPool2d(3, 2, 1),
         )
     )
-    return ResNet(stem, width, stages=4, blocks=2, classes=classes)
-
-
-def randomise_batchnorm(net: nn.Module, seed: int) -> None:
-    """Give every BatchNorm statistics and affine values that look trained.
-
-    The fresh ones (mean 0, variance 1, gamma 1, beta 0) would hide folding errors; the small
-    gamma at the end of a residual branch keeps activations bounded.
-    """
-    random = torch.Generator().manual_seed(seed)
-    for name, module in net.named_modules():
-        if not isinstance(module, nn.BatchNorm2d):
-            continue
-        high = 0.5 if name.endswith("bn2") else 1.3
-        with torch.no_grad():
-            module.running_mean.normal_(0, 0.2, generator=random)
-            module.running_var.uniform_(0.5, 2.0, generator=random)
-            module.weight.uniform_(0.2, high, generator=random)
-            module.bias.normal_(0, 0.1, generator=random)
+    return ResNet(stem, width, blocks, classes)
