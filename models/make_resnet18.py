@@ -34,10 +34,12 @@ def save(model: onnx.ModelProto, path: Path, external_data: bool) -> None:
     if not external_data:
         onnx.save(model, path)
         return
-    # onnx appends to a data file that exists already.
+    # onnx appends to a data file that exists already, and empties the tensors that it saves.
     data.unlink(missing_ok=True)
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
     onnx.save(
-        model,
+        copy,
         path,
         save_as_external_data=True,
         location=data.name,
