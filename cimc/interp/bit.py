@@ -220,31 +220,35 @@ class _Trace(Interpreter.Listener):
 
 
 def evaluate(module: hw.HWModuleOp, *inputs: NDArray[Any]) -> tuple[Words, ...]:
-    """Values of the output ports, in port order, for `inputs` in port order.
+    """Values of the output ports, in port order, for `inputs` in port order (taken modulo 2^w).
 
     Raises:
         InterpretationError: an op, a predicate or a width (over 64 bits) is not supported.
     """
-    return _run(module, inputs, ())
+    return _run(module, _port_values(module, inputs), ())
 
 
 def evaluate_all(module: hw.HWModuleOp, *inputs: NDArray[Any]) -> dict[SSAValue, Words]:
     """Value of every SSA value of `module`, inputs included; otherwise as `evaluate`."""
     trace = _Trace()
-    _run(module, inputs, (trace,))
-    ports = (np.asarray(values, np.uint64) for values in inputs)
-    trace.values.update(zip(module.body.block.args, ports, strict=True))
-    return trace.values
+    ports = _port_values(module, inputs)
+    _run(module, ports, (trace,))
+    return {**dict(zip(module.body.block.args, ports, strict=True)), **trace.values}
 
 
-def _run(
-    module: hw.HWModuleOp, inputs: tuple[NDArray[Any], ...], listeners: tuple[_Trace, ...]
-) -> tuple[Words, ...]:
+def _port_values(module: hw.HWModuleOp, inputs: tuple[NDArray[Any], ...]) -> tuple[Words, ...]:
     ports = module.body.block.args
     if len(inputs) != len(ports):
         raise InterpretationError(
             f"{module.sym_name.data} has {len(ports)} inputs, got {len(inputs)} arrays"
         )
+    pairs = zip(inputs, ports, strict=True)
+    return tuple(_wrap(np.asarray(values, np.uint64), width(port)) for values, port in pairs)
+
+
+def _run(
+    module: hw.HWModuleOp, inputs: tuple[Words, ...], listeners: tuple[_Trace, ...]
+) -> tuple[Words, ...]:
     for op in module.body.block.ops:
         for result in op.results:
             if width(result) > 64:
@@ -252,8 +256,4 @@ def _run(
     interpreter = Interpreter(ModuleOp([]), listeners=listeners)
     for functions in (BitFunctions(), CombFunctions(), HwFunctions()):
         interpreter.register_implementations(functions)
-    values = tuple(
-        _wrap(np.asarray(values, np.uint64), width(port))
-        for values, port in zip(inputs, ports, strict=True)
-    )
-    return interpreter.run_ssacfg_region(module.body, values, module.sym_name.data)
+    return interpreter.run_ssacfg_region(module.body, inputs, module.sym_name.data)

