@@ -1,0 +1,369 @@
+// The accelerator: start_i runs the program at DRAM address 0, done_o rises when it has ended.
+//
+// One memory port: a beat a cycle, answers to reads in order after a fixed latency, writes
+// without an answer. What every part does and when is stated in docs/machine.md.
+module cimc_core (
+  input  logic        clk_i,
+  input  logic        rst_ni,
+  input  logic        start_i,
+  output logic        done_o,
+  output logic [31:0] cycles_o,
+  // Memory port
+  output logic                                 mem_req_valid_o,
+  output logic                                 mem_req_we_o,
+  output logic [cimc_pkg::BeatAddressBits-1:0] mem_req_addr_o,   // of a beat
+  output logic [cimc_pkg::BeatBits-1:0]        mem_req_wdata_o,
+  output logic [cimc_pkg::BeatBytes-1:0]       mem_req_wstrb_o,
+  input  logic                                 mem_rsp_valid_i,
+  input  logic [cimc_pkg::BeatBits-1:0]        mem_rsp_rdata_i,
+  // Retire ports: a marked command is done in this cycle
+  output logic                                 dma_retire_valid_o,
+  output logic [cimc_pkg::CMD_TAG_W-1:0]       dma_retire_tag_o,
+  output logic                                 array_retire_valid_o,
+  output logic [cimc_pkg::CMD_TAG_W-1:0]       array_retire_tag_o,
+  output logic                                 vector_retire_valid_o,
+  output logic [cimc_pkg::CMD_TAG_W-1:0]       vector_retire_tag_o
+);
+  localparam int AddressBits = cimc_pkg::ActivationAddressBits;
+  localparam int BeatBits = cimc_pkg::BeatBits;
+  localparam int BeatBytes = cimc_pkg::BeatBytes;
+  localparam int RowBits = cimc_pkg::BankRowBits;
+
+  // Controller and instruction memory
+  logic       clear, fetch_re, fill_half, fetch_done;
+  logic [cimc_pkg::CommandIndexBits:0] fetch_index;
+  logic [cimc_pkg::CommandBits-1:0]    fetch_command;
+  /* verilator lint_off UNUSEDSIGNAL */ // no command needs all 64 bytes
+  logic [cimc_pkg::CommandBits-1:0]    command;
+  /* verilator lint_on UNUSEDSIGNAL */
+  logic [2:0] push, full, idle, start, ready, done;
+  logic [8:0] wait_for, signal;
+
+  cimc_controller u_controller (
+    .clk_i          (clk_i),
+    .rst_ni         (rst_ni),
+    .start_i        (start_i),
+    .done_o         (done_o),
+    .cycles_o       (cycles_o),
+    .clear_o        (clear),
+    .fetch_re_o     (fetch_re),
+    .fetch_index_o  (fetch_index),
+    .fetch_command_i(fetch_command),
+    .fill_half_o    (fill_half),
+    .fetch_done_i   (fetch_done),
+    .push_o         (push),
+    .command_o      (command),
+    .full_i         (full),
+    .idle_i         (idle)
+  );
+
+  logic [BeatBits-1:0] dma_data;
+  logic [cimc_pkg::TableIndexBits-1:0] dma_index;
+  logic                instruction_we;
+
+  cimc_instruction_memory u_instructions (
+    .clk_i   (clk_i),
+    .we_i    (instruction_we),
+    .whalf_i (fill_half),
+    .wbeat_i (dma_index[$clog2(cimc_pkg::BlockBeats)-1:0]),
+    .wdata_i (dma_data),
+    .re_i    (fetch_re),
+    .rindex_i(fetch_index),
+    .rdata_o (fetch_command)
+  );
+
+  // Queues and tokens
+  logic [cimc_pkg::CMD_DMA_ANY_W-1:0]    dma_command;
+  logic [cimc_pkg::CMD_ARRAY_ANY_W-1:0]  array_command;
+  logic [cimc_pkg::CMD_VECTOR_ANY_W-1:0] vector_command;
+
+  cimc_tokens u_tokens (
+    .clk_i   (clk_i),
+    .rst_ni  (rst_ni),
+    .clear_i (clear),
+    .wait_i  (wait_for),
+    .start_i (start),
+    .ready_o (ready),
+    .signal_i(signal),
+    .done_i  (done)
+  );
+
+  cimc_dispatch #(
+    .Width(cimc_pkg::CMD_DMA_ANY_W)
+  ) u_dma_dispatch (
+    .clk_i         (clk_i),
+    .rst_ni        (rst_ni),
+    .push_i        (push[0]),
+    .command_i     (command[cimc_pkg::CMD_DMA_ANY_W-1:0]),
+    .full_o        (full[0]),
+    .idle_o        (idle[0]),
+    .wait_o        (wait_for[2:0]),
+    .ready_i       (ready[0]),
+    .signal_o      (signal[2:0]),
+    .start_o       (start[0]),
+    .command_o     (dma_command),
+    .done_i        (done[0]),
+    .retire_valid_o(dma_retire_valid_o),
+    .retire_tag_o  (dma_retire_tag_o)
+  );
+
+  cimc_dispatch #(
+    .Width(cimc_pkg::CMD_ARRAY_ANY_W)
+  ) u_array_dispatch (
+    .clk_i         (clk_i),
+    .rst_ni        (rst_ni),
+    .push_i        (push[1]),
+    .command_i     (command[cimc_pkg::CMD_ARRAY_ANY_W-1:0]),
+    .full_o        (full[1]),
+    .idle_o        (idle[1]),
+    .wait_o        (wait_for[5:3]),
+    .ready_i       (ready[1]),
+    .signal_o      (signal[5:3]),
+    .start_o       (start[1]),
+    .command_o     (array_command),
+    .done_i        (done[1]),
+    .retire_valid_o(array_retire_valid_o),
+    .retire_tag_o  (array_retire_tag_o)
+  );
+
+  cimc_dispatch #(
+    .Width(cimc_pkg::CMD_VECTOR_ANY_W)
+  ) u_vector_dispatch (
+    .clk_i         (clk_i),
+    .rst_ni        (rst_ni),
+    .push_i        (push[2]),
+    .command_i     (command[cimc_pkg::CMD_VECTOR_ANY_W-1:0]),
+    .full_o        (full[2]),
+    .idle_o        (idle[2]),
+    .wait_o        (wait_for[8:6]),
+    .ready_i       (ready[2]),
+    .signal_o      (signal[8:6]),
+    .start_o       (start[2]),
+    .command_o     (vector_command),
+    .done_i        (done[2]),
+    .retire_valid_o(vector_retire_valid_o),
+    .retire_tag_o  (vector_retire_tag_o)
+  );
+
+  // Activation buffer; the tokens keep the units from using a port at the same time
+  logic                   dma_re, dma_we, array_re, array_we, vector_re, vector_we;
+  logic [AddressBits-1:0] dma_raddr, dma_waddr, array_raddr, array_waddr;
+  logic [AddressBits-1:0] vector_raddr, vector_waddr;
+  logic [BeatBytes-1:0]   dma_wstrb, vector_wstrb;
+  logic [BeatBits-1:0]    vector_wdata;
+  logic [8*cimc_pkg::RequantLanes-1:0] array_wdata;
+  logic [cimc_pkg::RequantLanes-1:0]   array_wstrb;
+
+  logic                   buffer_re, buffer_we;
+  logic [AddressBits-1:0] buffer_raddr, buffer_waddr;
+  logic [BeatBits-1:0]    buffer_rdata, buffer_wdata;
+  logic [BeatBytes-1:0]   buffer_wstrb;
+
+  assign buffer_re = array_re || vector_re || dma_re;
+  assign buffer_we = array_we || vector_we || dma_we;
+
+  always_comb begin
+    if (array_re) buffer_raddr = array_raddr;
+    else if (vector_re) buffer_raddr = vector_raddr;
+    else buffer_raddr = dma_raddr;
+  end
+
+  always_comb begin
+    if (array_we) begin
+      buffer_waddr = array_waddr;
+      buffer_wdata = BeatBits'(array_wdata);
+      buffer_wstrb = BeatBytes'(array_wstrb);
+    end else if (vector_we) begin
+      buffer_waddr = vector_waddr;
+      buffer_wdata = vector_wdata;
+      buffer_wstrb = vector_wstrb;
+    end else begin
+      buffer_waddr = dma_waddr;
+      buffer_wdata = dma_data;
+      buffer_wstrb = dma_wstrb;
+    end
+  end
+
+  cimc_buffer u_buffer (
+    .clk_i  (clk_i),
+    .rst_ni (rst_ni),
+    .re_i   (buffer_re),
+    .raddr_i(buffer_raddr),
+    .rdata_o(buffer_rdata),
+    .we_i   (buffer_we),
+    .waddr_i(buffer_waddr),
+    .wdata_i(buffer_wdata),
+    .wstrb_i(buffer_wstrb)
+  );
+
+  // DMA and what it fills
+  logic lut_we, step_we, parameter_we, parameter_wset, weight_valid;
+  logic [cimc_pkg::StepIndexBits-1:0] step_windex;
+  logic [cimc_pkg::BankBits-1:0]      weight_bank;
+  logic [RowBits-1:0]                 weight_row;
+  logic [cimc_pkg::CMD_DMA_ANY_W-1:0] running;
+
+  cimc_dma u_dma (
+    .clk_i           (clk_i),
+    .rst_ni          (rst_ni),
+    .start_i         (start[0]),
+    .command_i       (dma_command),
+    .done_o          (done[0]),
+    .fetch_done_o    (fetch_done),
+    .mem_req_valid_o (mem_req_valid_o),
+    .mem_req_we_o    (mem_req_we_o),
+    .mem_req_addr_o  (mem_req_addr_o),
+    .mem_req_wdata_o (mem_req_wdata_o),
+    .mem_req_wstrb_o (mem_req_wstrb_o),
+    .mem_rsp_valid_i (mem_rsp_valid_i),
+    .mem_rsp_rdata_i (mem_rsp_rdata_i),
+    .data_o          (dma_data),
+    .index_o         (dma_index),
+    .instruction_we_o(instruction_we),
+    .lut_we_o        (lut_we),
+    .step_we_o       (step_we),
+    .step_index_o    (step_windex),
+    .parameter_we_o  (parameter_we),
+    .parameter_set_o (parameter_wset),
+    .weight_valid_o  (weight_valid),
+    .weight_bank_o   (weight_bank),
+    .weight_row_o    (weight_row),
+    .command_o       (running),
+    .buffer_re_o     (dma_re),
+    .buffer_raddr_o  (dma_raddr),
+    .buffer_rdata_i  (buffer_rdata),
+    .buffer_we_o     (dma_we),
+    .buffer_waddr_o  (dma_waddr),
+    .buffer_wstrb_o  (dma_wstrb)
+  );
+
+  logic                   step_re;
+  logic [cimc_pkg::StepIndexBits-1:0] step_rindex;
+  logic [AddressBits-1:0] step_offset;
+
+  cimc_step_table u_steps (
+    .clk_i   (clk_i),
+    .we_i    (step_we),
+    .windex_i(step_windex),
+    .wdata_i (dma_data),
+    .re_i    (step_re),
+    .rindex_i(step_rindex),
+    .offset_o(step_offset)
+  );
+
+  logic parameter_re, parameter_rset;
+  logic [$clog2(cimc_pkg::Outputs+1)-1:0]   parameter_group;
+  logic [64*cimc_pkg::RequantLanes-1:0] parameters;
+
+  cimc_parameter_memory u_parameters (
+    .clk_i   (clk_i),
+    .we_i    (parameter_we),
+    .wset_i  (parameter_wset),
+    .wbeat_i (dma_index[$clog2(cimc_pkg::Clusters*8)-1:0]),
+    .wdata_i (dma_data),
+    .re_i    (parameter_re),
+    .rset_i  (parameter_rset),
+    .rgroup_i(parameter_group),
+    .rdata_o (parameters)
+  );
+
+  // Row generators: one decoder of weight codes, one generator a bank
+  logic [8*cimc_pkg::Lanes-1:0]              magnitudes;
+  logic [cimc_pkg::Lanes-1:0]                signs;
+  logic [cimc_pkg::Banks-1:0]                row_we;
+  logic [cimc_pkg::Banks*RowBits-1:0]        row_addr;
+  logic [cimc_pkg::Banks*cimc_pkg::RowColumns-1:0] row_data;
+  logic [cimc_pkg::LaneColumns-1:0]          keep;
+  logic [2:0]                                top;
+
+  assign keep = {cimc_pkg::LaneColumns{1'b1}}
+                << running[cimc_pkg::CMD_LOAD_WEIGHTS_CUT_LSB +: cimc_pkg::CMD_LOAD_WEIGHTS_CUT_W];
+  assign top  = 3'(running[cimc_pkg::CMD_LOAD_WEIGHTS_BITS_LSB +: cimc_pkg::CMD_LOAD_WEIGHTS_BITS_W]
+                 - 4'(running[cimc_pkg::CMD_LOAD_WEIGHTS_PC_BITS_LSB
+                              +: cimc_pkg::CMD_LOAD_WEIGHTS_PC_BITS_W]));
+
+  cimc_weight_decode u_weight_decode (
+    .valid_i     (weight_valid),
+    .codes_i     (dma_data),
+    .signed_i    (running[cimc_pkg::CMD_LOAD_WEIGHTS_W_SIGNED_LSB]),
+    .zero_i      (running[cimc_pkg::CMD_LOAD_WEIGHTS_W_ZERO_LSB
+                          +: cimc_pkg::CMD_LOAD_WEIGHTS_W_ZERO_W]),
+    .magnitudes_o(magnitudes),
+    .signs_o     (signs)
+  );
+
+  for (genvar b = 0; b < cimc_pkg::Banks; b++) begin : gen_rows
+    cimc_row_generator u_row_generator (
+      .clk_i       (clk_i),
+      .rst_ni      (rst_ni),
+      .load_i      (weight_valid && weight_bank == cimc_pkg::BankBits'(b)),
+      .magnitudes_i(magnitudes),
+      .signs_i     (signs),
+      .row_i       (weight_row),
+      .rows_i      (running[cimc_pkg::CMD_LOAD_WEIGHTS_ROWS_LSB
+                            +: cimc_pkg::CMD_LOAD_WEIGHTS_ROWS_W]),
+      .top_i       (top),
+      .first_row_i (running[cimc_pkg::CMD_LOAD_WEIGHTS_FIRST_ROW_LSB]),
+      .keep_i      (keep),
+      .we_o        (row_we[b]),
+      .row_o       (row_addr[b*RowBits +: RowBits]),
+      .data_o      (row_data[b*cimc_pkg::RowColumns +: cimc_pkg::RowColumns])
+    );
+  end
+
+  cimc_array u_array (
+    .clk_i            (clk_i),
+    .rst_ni           (rst_ni),
+    .start_i          (start[1]),
+    .command_i        (array_command),
+    .done_o           (done[1]),
+    .step_re_o        (step_re),
+    .step_index_o     (step_rindex),
+    .step_offset_i    (step_offset),
+    .parameter_re_o   (parameter_re),
+    .parameter_set_o  (parameter_rset),
+    .parameter_group_o(parameter_group),
+    .parameters_i     (parameters),
+    .row_we_i         (row_we),
+    .row_addr_i       (row_addr),
+    .row_data_i       (row_data),
+    .buffer_re_o      (array_re),
+    .buffer_raddr_o   (array_raddr),
+    .buffer_rdata_i   (buffer_rdata[8*cimc_pkg::ReductionBanks-1:0]),
+    .buffer_we_o      (array_we),
+    .buffer_waddr_o   (array_waddr),
+    .buffer_wdata_o   (array_wdata),
+    .buffer_wstrb_o   (array_wstrb)
+  );
+
+  cimc_vector u_vector (
+    .clk_i         (clk_i),
+    .rst_ni        (rst_ni),
+    .start_i       (start[2]),
+    .command_i     (vector_command),
+    .done_o        (done[2]),
+    .lut_we_i      (lut_we),
+    .lut_beat_i    (dma_index[$clog2(256/BeatBytes)-1:0]),
+    .lut_data_i    (dma_data),
+    .buffer_re_o   (vector_re),
+    .buffer_raddr_o(vector_raddr),
+    .buffer_rdata_i(buffer_rdata),
+    .buffer_we_o   (vector_we),
+    .buffer_waddr_o(vector_waddr),
+    .buffer_wdata_o(vector_wdata),
+    .buffer_wstrb_o(vector_wstrb)
+  );
+
+`ifdef CIMC_ASSERT
+  always @(posedge clk_i) begin
+    if (2'(array_re) + 2'(vector_re) + 2'(dma_re) > 2'd1) begin
+      $fatal(1, "%m: two units read the activation buffer (array %b vector %b dma %b)",
+             array_re, vector_re, dma_re);
+    end
+    if (2'(array_we) + 2'(vector_we) + 2'(dma_we) > 2'd1) begin
+      $fatal(1, "%m: two units write the activation buffer (array %b vector %b dma %b)",
+             array_we, vector_we, dma_we);
+    end
+  end
+`endif
+endmodule
