@@ -24,14 +24,16 @@ def top1(model: Path, images: Images, labels: Labels) -> float:
     hits = 0
     for start in range(0, len(labels), BATCH):
         part = slice(start, start + BATCH)
-        (scores,) = session.run(None, {name: prepare(images[part])})
+        scores = np.asarray(session.run(None, {name: prepare(images[part])})[0])
         hits += int(np.sum(scores.argmax(axis=1) == labels[part]))
     return hits / len(labels)
 
 
 def main() -> None:
-    """Command line; see the top of the file."""
-    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("models", type=Path, nargs="+")
     parser.add_argument("--sample", action="store_true", help="the 256 images kept in models/")
     parser.add_argument("--data", type=Path, default=DEBIAN_ROOT)

@@ -56,6 +56,7 @@ def export(net: nn.Module, path: Path, shape: tuple[int, int, int], form: Form) 
             verbose=False,
             **names,
         )
+        assert program is not None  # it is for the other exporter only
         program.save(path, external_data=form.external_data)
     else:
         axes = {"input": {0: "batch_size"}, "output": {0: "batch_size"}}
@@ -102,8 +103,10 @@ def worst_difference(net: nn.Module, path: Path, shape: tuple[int, int, int], ba
 
 
 def main() -> None:
-    """Command line; see the top of the file."""
-    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("out", type=Path)
     parser.add_argument("--exporter", default="dynamo", choices=["dynamo", "torchscript"])
     parser.add_argument("--keep-bn", action="store_true")

@@ -116,7 +116,7 @@ def write_int8(folder: Path, x: NDArray[np.float32], y: NDArray[np.float32]) -> 
 
 
 def main() -> None:
-    """Command line; see the top of the file."""
+    """Command line."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FIXTURES
     folder.mkdir(parents=True, exist_ok=True)
     x = images()

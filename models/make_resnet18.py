@@ -64,7 +64,8 @@ def run(model: onnx.ModelProto | Path, x: NDArray[np.float32]) -> NDArray[np.flo
         raise ValueError(f"onnxruntime {onnxruntime.__version__} cannot load it: {error}") from None
     (entry,) = session.get_inputs()
     parts = np.split(x, len(x)) if entry.shape[0] == 1 else [x]
-    return np.concatenate([session.run(None, {entry.name: part})[0] for part in parts])
+    outputs = [session.run(None, {entry.name: part})[0] for part in parts]
+    return np.concatenate([np.asarray(output, np.float32) for output in outputs])
 
 
 def random_images(form: Form, count: int, seed: int) -> NDArray[np.float32]:
@@ -101,8 +102,10 @@ def check(path: Path, form: Form, weights: Weights, tolerance: float) -> str:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Command line; see the top of the file."""
-    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("out", type=Path)
     parser.add_argument("--bn", choices=["fold", "keep"], default="fold")
     parser.add_argument("--opset", type=int, default=17, help="7 or newer")
@@ -150,7 +153,7 @@ def write(args: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Command line; see the top of the file."""
+    """Command line."""
     parser = make_parser()
     try:
         write(parser.parse_args())

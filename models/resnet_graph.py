@@ -101,11 +101,15 @@ class GraphBuilder:
         self.nodes: list[onnx.NodeProto] = []
         self.initialisers: list[onnx.TensorProto] = []
 
-    def node(self, op: str, name: str, inputs: list[str], **attributes: object) -> str:
+    def node(self, op: str, name: str, inputs: list[str], **attributes: float | list[int]) -> str:
         """Append an ONNX node."""
         path = f"/{name.replace('.', '/')}/{op}"
         output = f"{path}_output_0"
-        self.nodes.append(helper.make_node(op, inputs, [output], name=path, **attributes))
+        node = helper.make_node(op, inputs, [output], path)
+        node.attribute.extend(
+            helper.make_attribute(key, value) for key, value in sorted(attributes.items())
+        )
+        self.nodes.append(node)
         return output
 
     def constant(self, name: str, value: NDArray[np.generic]) -> str:

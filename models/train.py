@@ -89,8 +89,10 @@ def train(recipe: Recipe, images: Images, labels: Labels, epochs: int) -> nn.Mod
 
 
 def main() -> None:
-    """Command line; see the top of the file."""
-    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("model", choices=RECIPES)
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--seed", type=int, default=0)
