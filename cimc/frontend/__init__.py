@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from cimc.frontend.data import Calibration, load_calibration, noise
 from cimc.frontend.importer import ImportedModel, TensorInfo, load
+from cimc.frontend.preprocess import Preprocess
 
-__all__ = ["ImportedModel", "TensorInfo", "load"]
+__all__ = [
+    "Calibration",
+    "ImportedModel",
+    "Preprocess",
+    "TensorInfo",
+    "load",
+    "load_calibration",
+    "noise",
+]

@@ -12,23 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import AttributeProto, NodeProto
 from typing_extensions import TypeIs
-from xdsl.dialects.builtin import TensorType, f32, f64, i8, i32
+from xdsl.dialects.builtin import TensorType, f32
 from xdsl.ir import Attribute, Block, SSAValue
 
 from cimc.diagnostics import CimcError, InvalidModel, onnx_loc
-from cimc.dialects.nn import BlobAttr, FlattenOp, NnOp, shape_of
+from cimc.dialects.nn import BlobAttr, FlattenOp, NnOp, shape_of, store_blob
 from cimc.weights import WeightStore
 
 Constant: TypeAlias = NDArray[Any]
 Tensor: TypeAlias = SSAValue[Any]
 Value: TypeAlias = Tensor | Constant
-
-ELEMENTS: dict[np.dtype[Any], Attribute] = {
-    np.dtype(np.float32): f32,
-    np.dtype(np.float64): f64,
-    np.dtype(np.int32): i32,
-    np.dtype(np.int8): i8,
-}
 
 
 class NodeUnsupported(CimcError):
@@ -37,12 +30,6 @@ class NodeUnsupported(CimcError):
 
 class MissingInput(Exception):
     """An input comes from an unsupported node whose shape is unknown: nothing can be checked."""
-
-
-def put_blob(weights: WeightStore, array: Constant) -> BlobAttr:
-    """Store `array` (float32, float64, int32 or int8) and return its handle."""
-    array = np.ascontiguousarray(array)
-    return BlobAttr.of(weights.put(array), array.shape, ELEMENTS[array.dtype])
 
 
 @dataclass
@@ -198,7 +185,7 @@ class Node:
 
     def blob(self, array: Constant) -> BlobAttr:
         """Store a constant array."""
-        return put_blob(self.weights, array)
+        return store_blob(self.weights, array)
 
     def emit(self, op: NnOp) -> Tensor:
         """Append `op` with this node as its location; its result."""

@@ -10,6 +10,8 @@ from xdsl.dialects import get_all_dialects
 from cimc.dialects.bit import Bit
 from cimc.dialects.cim import Cim
 from cimc.dialects.nn import Nn
+from cimc.frontend.data import Calibration
+from cimc.passes.plan import Plan
 from cimc.targets import Target
 from cimc.weights import WeightStore
 
@@ -23,11 +25,22 @@ UPSTREAM_DIALECTS = ("builtin", "func", "hw", "comb")
 class CimContext(Context):
     """An xDSL context with all dialects that cimc uses, and the state of one compilation."""
 
-    def __init__(self, target: Target, weights: WeightStore | None = None):
-        """A context for `target`; `weights` is the store that blobs of the module refer to."""
+    def __init__(
+        self,
+        target: Target,
+        weights: WeightStore | None = None,
+        calibration: Calibration | None = None,
+        plan: Plan | None = None,
+    ):
+        """A context for `target`; `weights` is the store that blobs of the module refer to.
+
+        Without `calibration` ranges are found on noise, without `plan` all layers are alike.
+        """
         super().__init__()
         self.target = target
         self.weights = WeightStore() if weights is None else weights
+        self.calibration = calibration
+        self.plan = Plan() if plan is None else plan
         self.schedule: Schedule | None = None
         """Set by cim-schedule."""
         self.cycles: CycleReport | None = None

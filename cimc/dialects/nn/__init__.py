@@ -18,6 +18,7 @@ from cimc.dialects.nn.attrs import (
     int_attr,
     quant_of,
     shape_of,
+    store_blob,
     tensor_of,
 )
 from cimc.dialects.nn.base import ActivatedOp, NnOp, OneInputOp
@@ -65,6 +66,7 @@ __all__ = [
     "operand_bits",
     "quant_of",
     "shape_of",
+    "store_blob",
     "tensor_of",
     "window_shape",
 ]

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
 from xdsl.dialects.builtin import (
     I64,
     DenseArrayBase,
@@ -17,7 +19,10 @@ from xdsl.dialects.builtin import (
     Signedness,
     StringAttr,
     TensorType,
+    f32,
     f64,
+    i8,
+    i32,
     i64,
 )
 from xdsl.ir import Attribute, ParametrizedAttribute, SSAValue, TypeAttribute
@@ -25,6 +30,8 @@ from xdsl.irdl import irdl_attr_definition, param_def
 from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
+
+from cimc.weights import WeightStore
 
 Tensor: TypeAlias = TensorType[Attribute]
 Ints: TypeAlias = DenseArrayBase[I64]
@@ -137,6 +144,22 @@ class BlobAttr(ParametrizedAttribute):
         """Check that the shape is known."""
         if not self.type.has_static_shape():
             raise VerifyException(f"nn.blob '{self.key.data}' must have a static shape")
+
+
+ELEMENTS: dict[np.dtype[Any], Attribute] = {
+    np.dtype(np.float32): f32,
+    np.dtype(np.float64): f64,
+    np.dtype(np.int64): i64,
+    np.dtype(np.int32): i32,
+    np.dtype(np.int8): i8,
+    np.dtype(np.uint8): ui8,
+}
+"""Element types of stored arrays."""
+
+
+def store_blob(weights: WeightStore, array: NDArray[Any]) -> BlobAttr:
+    """Put `array`, of one of the types in `ELEMENTS`, in `weights`; its handle."""
+    return BlobAttr.of(weights.put(array), array.shape, ELEMENTS[array.dtype])
 
 
 def int_attr(value: int) -> IntegerAttr[I64]:

@@ -19,22 +19,22 @@ from xdsl.irdl import (
 from xdsl.traits import Pure
 
 from cimc.diagnostics import verify_fail
-from cimc.dialects.nn.attrs import (
-    Floats,
-    Tensor,
-)
-from cimc.dialects.nn.shapes import (
-    check_codes,
-)
+from cimc.dialects.nn.attrs import BlobAttr, Floats, Tensor
+from cimc.dialects.nn.shapes import check_codes
 
 ONE_OPERAND = "$x attr-dict `:` type($x) `->` type($y)"
 
 
 class NnOp(IRDLOperation, ABC):
-    """One result `y`; `range` = [lowest, highest] real value seen in it during calibration."""
+    """One result `y`, and what calibration has seen in it.
+
+    `range` is the lowest and highest real value; `histogram` counts magnitudes above 0, in equal
+    bins from 0 to the smallest power of two that is not below the largest of them.
+    """
 
     y = result_def(Tensor)
     value_range = opt_prop_def(Floats, prop_name="range")
+    histogram = opt_prop_def(BlobAttr)
 
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)

@@ -1,0 +1,116 @@
+"""`calibrate`: run the float network on calibration data and note what each tensor holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.context import Context
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp
+from xdsl.ir import Block, SSAValue
+from xdsl.passes import ModulePass
+
+from cimc.dialects.nn import (
+    FlattenOp,
+    MaxPoolOp,
+    NnOp,
+    SoftmaxOp,
+    float_array,
+    shape_of,
+    store_blob,
+)
+from cimc.frontend.data import noise
+from cimc.interp.nn import end_names, main_function, run
+from cimc.passes.context import cim_context
+from cimc.passes.ranges import BINS, histogram_top
+
+BATCH = 16
+KEEPS_TYPE = (MaxPoolOp, FlattenOp, SoftmaxOp)
+"""Results of these have the quantisation of their operand, or none."""
+
+
+@dataclass
+class Seen:
+    """Range, and histogram of the magnitudes above 0, of the arrays added so far."""
+
+    low: float = np.inf
+    high: float = -np.inf
+    top: float = 0.0
+    """Upper end of the histogram: a power of two."""
+    counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(BINS, np.int64))
+
+    def add(self, x: NDArray[np.float32]) -> None:
+        """Take `x` into account."""
+        self.low, self.high = min(self.low, float(x.min())), max(self.high, float(x.max()))
+        magnitudes = np.abs(x[x != 0])
+        if not magnitudes.size:
+            return
+        self.grow(float(magnitudes.max()))
+        bins = (magnitudes * np.float32(BINS / self.top)).astype(np.int32)
+        self.counts += np.bincount(np.minimum(bins, BINS - 1), minlength=BINS)
+
+    def grow(self, largest: float) -> None:
+        """Make room for magnitude `largest` by merging bins in pairs."""
+        needed = histogram_top(largest)
+        if self.top == 0.0:
+            self.top = needed
+        while self.top < needed:
+            merged = self.counts.reshape(-1, 2).sum(axis=1)
+            self.counts = np.concatenate([merged, np.zeros(BINS // 2, np.int64)])
+            self.top *= 2
+
+
+@dataclass(frozen=True)
+class CalibratePass(ModulePass):
+    """Sets `range` and `histogram` of every float op, `arg_ranges` and `arg_histograms` of @main.
+
+    Uses the context's calibration data, at most `images` of them; noise without any.
+    """
+
+    name = "calibrate"
+
+    images: int = 256
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        """Run the interpreter; the operations themselves do not change."""
+        context = cim_context(ctx)
+        function = main_function(op)
+        arguments = function.body.block.args
+        names = end_names(function, "arg_names")
+        data = context.calibration
+        if data is None:
+            shapes = (shape_of(a) for a in arguments)
+            data = noise(dict(zip(names, shapes, strict=True)))
+        seen: dict[SSAValue[Any], Seen] = {}
+
+        def observe(value: SSAValue[Any], x: NDArray[Any]) -> None:
+            if not isinstance(value.owner, KEEPS_TYPE):
+                seen.setdefault(value, Seen()).add(x)
+
+        for batch in batches(data.arrays, self.images):
+            run(op, context.weights, batch, observe=observe)
+        for value, found in seen.items():
+            if isinstance(value.owner, Block):
+                continue
+            assert isinstance(value.owner, NnOp)
+            value.owner.value_range = float_array([found.low, found.high])
+            value.owner.histogram = store_blob(context.weights, found.counts)
+        found = [seen[a] for a in arguments]
+        function.attributes["arg_ranges"] = ArrayAttr([float_array([s.low, s.high]) for s in found])
+        function.attributes["arg_histograms"] = ArrayAttr(
+            [store_blob(context.weights, s.counts) for s in found]
+        )
+
+
+def batches(
+    arrays: Mapping[str, NDArray[np.float32]], images: int
+) -> list[dict[str, NDArray[np.float32]]]:
+    """The first `images` images, `BATCH` at a time."""
+    count = min(images, *(len(array) for array in arrays.values()))
+    return [
+        {name: array[at : min(at + BATCH, count)] for name, array in arrays.items()}
+        for at in range(0, count, BATCH)
+    ]

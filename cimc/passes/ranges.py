@@ -1,0 +1,58 @@
+"""Scales of activations from what calibration saw."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cimc.dialects.nn import QuantType
+
+BINS = 4096
+LEVELS = np.arange(20, 1, -1) / 20
+"""Clipping levels tried, as fractions of the largest magnitude."""
+
+
+def histogram_top(largest: float) -> float:
+    """Upper end of the histogram of magnitudes up to `largest`: a power of two, not below it."""
+    mantissa, exponent = np.frexp(largest)
+    return float(np.ldexp(1.0, int(exponent) - int(mantissa == 0.5)))
+
+
+def code_range(quant: QuantType, bits: int) -> tuple[int, int]:
+    """Codes that a tensor of `bits` bits uses: 0 .. 2^n - 1, or -(2^(n-1) - 1) .. 2^(n-1) - 1."""
+    if quant.signed:
+        most = (1 << (bits - 1)) - 1
+        return quant.zero - most, quant.zero + most
+    return quant.zero, quant.zero + (1 << bits) - 1
+
+
+def activation_type(
+    low: float, high: float, bits: int, counts: NDArray[np.int64] | None = None
+) -> QuantType:
+    """Type for real values in [low, high]; `counts` is a histogram of their magnitudes, or None.
+
+    All zeros get the scale of [0, 1].
+    """
+    signed = low < 0
+    codes = (1 << (bits - signed)) - 1
+    largest = max(abs(low), abs(high))
+    if largest == 0:
+        return QuantType.of(signed, 1.0 / codes)
+    level = largest if counts is None else best_clip(largest, codes, counts)
+    return QuantType.of(signed, level / codes)
+
+
+def best_clip(largest: float, codes: int, counts: NDArray[np.int64]) -> float:
+    """The clipping level, at most `largest`, with the least squared error of `codes` steps.
+
+    `counts` are magnitudes above 0 in equal bins up to `histogram_top(largest)`.
+    """
+    used = np.flatnonzero(counts)
+    weight = counts[used].astype(np.float64)
+    centres = (used + 0.5) * (histogram_top(largest) / len(counts))
+    errors: list[float] = []
+    for level in LEVELS:
+        scale = level * largest / codes
+        rounded = np.minimum(np.rint(centres / scale), codes) * scale
+        errors.append(float((weight * (centres - rounded) ** 2).sum()))
+    return float(LEVELS[int(np.argmin(errors))]) * largest
