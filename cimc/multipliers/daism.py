@@ -31,6 +31,9 @@ _BASES = {
     "pc4": ("exact rows for the top 4 bits", WiredOr("daism-pc4", pc_bits=4)),
 }
 _READS = (2, 4, 8)
+_LISTED = {"fla": ("-r4", "-r8"), "pc3": ("-r2", "-lj-r2"), "pc4": ("-r2", "-lj-r2")}
+"""Read suffixes in listings: the other interleaved ones give the products of one of these or of
+daism-hla, with more rows (docs/multipliers.md)."""
 
 
 def _multiplier(
@@ -49,8 +52,7 @@ def _multiplier(
         parts.append(f"{count} reads of {'neighbouring' if block else 'interleaved'} bits")
         spec = replace(spec, reads=count, block_split=block)
     spec = replace(spec, name=spec.name + suffix)
-    # hla is fla-r2 and hla-lh is fla-r2b: the short names are the listed ones.
-    listed = reads is None or not (truncated or reads[1] or (base == "fla" and reads[0] == 2))
+    listed = reads is None or suffix in _LISTED.get(base, ())
     return Multiplier(spec.name, ", ".join(parts), spec, listed)
 
 

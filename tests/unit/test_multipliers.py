@@ -76,7 +76,7 @@ def test_listed_names_hold_every_base_and_form() -> None:
     for base in ("fla", "hla", "hla-lh", "pc2", "pc3", "pc4"):
         for suffix in ("", "-tr", "-lj", "-tr-lj"):
             assert f"daism-{base}{suffix}" in names
-    assert {"daism-fla-r4", "daism-fla-r8", "daism-pc3-r2", "daism-pc3-lj-r4"} <= set(names)
+    assert {"daism-fla-r4", "daism-fla-r8", "daism-pc3-r2", "daism-pc4-lj-r2"} <= set(names)
     assert set(names) < set(multipliers.accepted_names())
 
 
@@ -89,6 +89,23 @@ def test_short_names_are_the_general_ones() -> None:
     for short, general in (("hla", "fla-r2"), ("hla-lh", "fla-r2b"), ("hla-tr-lj", "fla-tr-lj-r2")):
         short_table = multipliers.get(f"daism-{short}").table(8, 8)
         np.testing.assert_array_equal(short_table, multipliers.get(f"daism-{general}").table(8, 8))
+
+
+def test_listed_names_stand_for_every_interleaved_product() -> None:
+    listed = {multipliers.get(name).table(8, 8).tobytes() for name in multipliers.names()}
+    for name in multipliers.accepted_names():
+        if not name.endswith("b") and "-tr" not in name:
+            assert multipliers.get(name).table(8, 8).tobytes() in listed, name
+
+
+@pytest.mark.parametrize("name", ["daism-fla", "daism-hla", "daism-fla-r4"])
+def test_left_justify_changes_nothing_where_no_row_is_special(name: str) -> None:
+    plain, _, reads = name.partition("-r")
+    justified = f"{plain}-lj-r{reads}" if reads else f"{plain}-lj"
+    for m, n in ((7, 7), (7, 8), (8, 8)):
+        np.testing.assert_array_equal(
+            multipliers.get(name).table(m, n), multipliers.get(justified).table(m, n)
+        )
 
 
 @pytest.mark.parametrize("split", ["-r8", "-r8b"])
