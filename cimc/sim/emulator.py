@@ -1,0 +1,215 @@
+"""Executes a memory image as docs/machine.md says, command by command in program order.
+
+Tokens make the hardware equal to program order, so they are not looked at here;
+`cimc.cost.cycles` tells when things happen. A leading batch axis runs one program on many
+inputs at once: DRAM pages that differ, activation buffers and partial sums exist per item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cimc.quant import sign_magnitude
+from cimc.sim.emulator_array import ArrayState, Parameters, run_array
+from cimc.sim.emulator_memory import ActivationBuffer, Bytes, Dram, MachineFault, require
+from cimc.sim.emulator_rows import Banks, RowConfig
+from cimc.sim.emulator_vector import run_vector
+from cimc.targets import Geometry, Target
+from cimc.targets.isa import COMMAND_BYTES, Command, Opcode, decode
+
+__all__ = ["Emulator", "EmulatorRun", "MachineFault", "batch_limit"]
+
+_OFFSET_BITS = 20
+_LUT_BYTES = 256
+
+
+@dataclass
+class EmulatorRun:
+    """What was executed."""
+
+    commands: list[Command] = field(default_factory=list[Command])
+    """In order, with FETCH, NEXT and END: what `cimc.cost.cycles.estimate` takes."""
+
+
+def batch_limit(geometry: Geometry, dram_bytes: int, memory_bytes: int = 1 << 30) -> int:
+    """Largest batch that keeps the per-item memories within `memory_bytes`, at least 1.
+
+    `dram_bytes` counts the DRAM that differs between items: inputs, outputs, spilled tensors.
+    Working memory of a command comes on top and does not grow with the batch.
+    """
+    psums = 4 * geometry.psum_entries * geometry.outputs
+    return max(1, memory_bytes // (geometry.activation_bytes + psums + dram_bytes))
+
+
+class Emulator:
+    """One machine, or `batch` machines in step, with the memory `image` from DRAM address 0.
+
+    SRAM contents start as zeros and survive from one `run` to the next, as in hardware.
+    """
+
+    def __init__(self, target: Target, image: bytes | Bytes, *, batch: int = 1):
+        """Copy `image`; DRAM is as long as it, and at least one program block."""
+        g = target.geometry
+        block = g.block_commands * COMMAND_BYTES
+        memory = np.zeros(max(len(image), block), np.uint8)
+        memory[: len(image)] = np.frombuffer(image, np.uint8)
+        self.target = target
+        self.batch = batch
+        self._dram = Dram(memory, batch)
+        self._buffer = ActivationBuffer(batch, g.activation_bytes)
+        self._lut = np.zeros(_LUT_BYTES, np.uint8)
+        zero = Parameters.decode(np.zeros(8 * g.outputs, np.uint8))
+        self._array = ArrayState(
+            g,
+            self._buffer,
+            Banks(g),
+            np.zeros(g.step_entries, np.int64),
+            [zero, zero],
+            np.zeros((batch, g.psum_entries, g.outputs), np.int32),
+        )
+        self._fetched = b""
+
+    def read_dram(self, address: int, size: int) -> Bytes:
+        """[batch, size] bytes of main memory."""
+        return self._dram.read(address, size)
+
+    def write_dram(self, address: int, data: Bytes) -> None:
+        """Put `data` into main memory: [size] for every item, or [batch, size]."""
+        self._dram.write(address, data)
+
+    def read_buffer(self, address: int, size: int) -> Bytes:
+        """[batch, size] bytes of the activation buffer; addresses wrap."""
+        return self._buffer.read(address, size)
+
+    def physical_rows(
+        self, row_base: int, count: int
+    ) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
+        """Magnitude and sign columns of bank rows, each [count, banks, lanes]."""
+        return self._array.banks.physical_rows(row_base, count)
+
+    def run(
+        self,
+        on_retire: Callable[[int, Emulator], None] | None = None,
+        on_command: Callable[[int, Command], None] | None = None,
+    ) -> EmulatorRun:
+        """Execute the program at DRAM address 0 up to END.
+
+        `on_retire` gets the tag of every marked command and this machine just after it,
+        `on_command` the number of every command and the command just before it.
+
+        Raises:
+            MachineFault: a command asks for something undefined; number and fields are named.
+        """
+        done = EmulatorRun()
+        self._fetch(Command(Opcode.FETCH))
+        block, at = self._take_block(0), 0
+        while True:
+            number = len(done.commands)
+            command = _decode(block, at, number)
+            done.commands.append(command)
+            if on_command is not None:
+                on_command(number, command)
+            if command.opcode is Opcode.END:
+                return done
+            if command.opcode is Opcode.NEXT:
+                block, at = self._take_block(number), 0
+                continue
+            self._execute(number, command)
+            at += COMMAND_BYTES
+            if command["mark"] and on_retire is not None:
+                on_retire(command["tag"], self)
+
+    def _take_block(self, number: int) -> bytes:
+        require(bool(self._fetched), f"command {number} NEXT: no block was fetched")
+        block, self._fetched = self._fetched, b""
+        return block
+
+    def _execute(self, number: int, command: Command) -> None:
+        try:
+            self._dispatch(command)
+        except MachineFault as fault:
+            fields = " ".join(f"{k}={v}" for k, v in command.values.items() if v)
+            where = f"command {number} {command.opcode.name} ({fields})"
+            raise MachineFault(f"{where}: {fault}") from None
+
+    def _dispatch(self, command: Command) -> None:
+        match command.opcode:
+            case Opcode.FETCH:
+                self._fetch(command)
+            case Opcode.LOAD:
+                address, size = self._span(command)
+                self._buffer.write(command["buffer"], self._dram.read(address, size))
+            case Opcode.STORE:
+                address, size = self._span(command)
+                self._dram.write(address, self._buffer.read(command["buffer"], size))
+            case Opcode.LOAD_LUT:
+                self._lut = self._common(command["dram"], _LUT_BYTES).copy()
+            case Opcode.LOAD_WEIGHTS:
+                self._load_weights(command)
+            case Opcode.ARRAY:
+                run_array(self._array, command)
+            case Opcode.VECTOR:
+                beat = self.target.geometry.beat_bytes
+                run_vector(self._buffer, self._lut, command, beat)
+            case Opcode.END | Opcode.NEXT:
+                raise AssertionError("handled by the controller")
+
+    def _fetch(self, command: Command) -> None:
+        size = self.target.geometry.block_commands * COMMAND_BYTES
+        self._fetched = self._common(command["dram"], size).tobytes()
+
+    def _common(self, address: int, size: int) -> Bytes:
+        beat = self.target.geometry.beat_bytes
+        require(address % beat == 0, f"address {address} is not beat aligned")
+        return self._dram.read_common(address, size)
+
+    def _span(self, command: Command) -> tuple[int, int]:
+        address, size = command["dram"], command["bytes"]
+        beat = self.target.geometry.beat_bytes
+        require(size >= 1, "bytes must be positive")
+        aligned = (address - command["buffer"]) % beat == 0
+        require(aligned, f"dram and buffer addresses differ modulo {beat}")
+        return address, size
+
+    def _load_weights(self, command: Command) -> None:
+        g, state = self.target.geometry, self._array
+        steps, base = command["steps"], command["step_base"]
+        config = RowConfig(*(command[n] for n in ("bits", "pc_bits", "first_row", "cut")))
+        _check_load(g, command, config)
+        entries = -(-4 * steps // g.beat_bytes) * g.beat_bytes // 4
+        params = 8 * g.outputs if command["has_params"] else 0
+        weights = steps * g.banks * g.lanes
+        data = self._common(command["dram"], 4 * entries + params + weights)
+        offsets = data[: 4 * entries].view("<u4").astype(np.int64)
+        state.steps[base : base + entries] = offsets & ((1 << _OFFSET_BITS) - 1)
+        if params:
+            lanes = data[4 * entries : 4 * entries + params]
+            state.parameters[command["param_set"]] = Parameters.decode(lanes)
+        codes = data[4 * entries + params :].reshape(steps, g.banks, g.lanes)
+        signed = codes.view(np.int8) if command["w_signed"] else codes
+        state.banks.store(command["row_base"], config, *sign_magnitude(signed, command["w_zero"]))
+
+
+def _decode(block: bytes, at: int, number: int) -> Command:
+    require(at < len(block), f"command {number}: the block ends without NEXT or END")
+    try:
+        return decode(block[at : at + COMMAND_BYTES])
+    except ValueError as error:
+        raise MachineFault(f"command {number}: {error}") from None
+
+
+def _check_load(geometry: Geometry, command: Command, config: RowConfig) -> None:
+    steps, base = command["steps"], command["step_base"]
+    per_beat = max(1, geometry.beat_bytes // 4)
+    require(steps >= 1, "steps must be positive")
+    require(base % per_beat == 0, f"step_base={base} is not a multiple of {per_beat}")
+    last = base + -(-steps // per_beat) * per_beat
+    require(last <= geometry.step_entries, f"steps pass the {geometry.step_entries} entries")
+    rows = command["rows"]
+    require(rows == config.rows, f"rows={rows}, the row-group has {config.rows}")
+    least = -(-rows // geometry.banks)
+    require(command["pace"] >= least, f"pace={command['pace']} is below {least}")

@@ -1,0 +1,126 @@
+"""Memories of the emulated machine, with a leading batch axis where the items may differ."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cimc.diagnostics import VerifyFailed
+
+Bytes = NDArray[np.uint8]
+
+PAGE_BYTES = 1 << 12
+
+
+class MachineFault(VerifyFailed):
+    """A command asks for what docs/machine.md leaves undefined: a wrong program or image."""
+
+
+def require(condition: bool, text: str) -> None:
+    """Raise `MachineFault` with `text` unless `condition`."""
+    if not condition:
+        raise MachineFault(text)
+
+
+class Dram:
+    """Main memory of `batch` machines that start from one image.
+
+    Only pages that were written differ between the items; the others are shared.
+    """
+
+    def __init__(self, image: Bytes, batch: int):
+        self._shared = image
+        self._batch = batch
+        self._pages: dict[int, Bytes] = {}
+
+    @property
+    def size(self) -> int:
+        """Bytes of one machine's memory."""
+        return len(self._shared)
+
+    def read(self, address: int, size: int) -> Bytes:
+        """[batch, size], not to be written to."""
+        self._check(address, size)
+        shared = self._shared[address : address + size]
+        found = np.broadcast_to(shared, (self._batch, size))
+        touched = [p for p in _pages(address, size) if p in self._pages]
+        if touched:
+            found = found.copy()
+        for page in touched:
+            inside, outside = _overlap(page, address, size)
+            found[:, outside] = self._pages[page][:, inside]
+        return found
+
+    def read_common(self, address: int, size: int) -> Bytes:
+        """[size] bytes that are the same in every item: program, weights, look-up tables."""
+        found = self.read(address, size)
+        same = self._batch == 1 or not (found != found[:1]).any()
+        require(same, f"items of the batch differ in DRAM bytes {address}..{address + size - 1}")
+        return found[0]
+
+    def write(self, address: int, data: Bytes) -> None:
+        """Write `data` [size] to every item or [batch, size] to each its own."""
+        size = data.shape[-1]
+        self._check(address, size)
+        if self._batch == 1:
+            self._shared[address : address + size] = data.reshape(size)
+            return
+        rows = np.broadcast_to(data, (self._batch, size))
+        for page in _pages(address, size):
+            inside, outside = _overlap(page, address, size)
+            self._own(page)[:, inside] = rows[:, outside]
+
+    def _own(self, page: int) -> Bytes:
+        if page not in self._pages:
+            start = page * PAGE_BYTES
+            shared = self._shared[start : start + PAGE_BYTES]
+            self._pages[page] = np.tile(shared, (self._batch, 1))
+        return self._pages[page]
+
+    def _check(self, address: int, size: int) -> None:
+        inside = 0 <= address and address + size <= self.size
+        require(
+            inside, f"DRAM bytes {address}..{address + size - 1} are outside its {self.size} bytes"
+        )
+
+
+def _pages(address: int, size: int) -> range:
+    return range(address // PAGE_BYTES, -(-(address + size) // PAGE_BYTES))
+
+
+def _overlap(page: int, address: int, size: int) -> tuple[slice, slice]:
+    """The part of `page` in [address, address + size): as a slice of the page, and of the range."""
+    start = max(address, page * PAGE_BYTES)
+    stop = min(address + size, (page + 1) * PAGE_BYTES)
+    origin = page * PAGE_BYTES
+    return slice(start - origin, stop - origin), slice(start - address, stop - address)
+
+
+class ActivationBuffer:
+    """`data` [batch, size] bytes; `size` is a power of two and addresses wrap."""
+
+    def __init__(self, batch: int, size: int):
+        self.data = np.zeros((batch, size), np.uint8)
+        self._mask = size - 1
+
+    def wrap(self, addresses: NDArray[np.int64]) -> NDArray[np.int64]:
+        """`addresses` modulo the size of the buffer."""
+        return addresses & self._mask
+
+    def gather(self, addresses: NDArray[np.int64], items: slice = slice(None)) -> Bytes:
+        """Bytes [items, *addresses.shape] at `addresses` (any integers)."""
+        return np.take(self.data[items], self.wrap(addresses), axis=1)
+
+    def scatter(
+        self, addresses: NDArray[np.int64], data: Bytes, items: slice = slice(None)
+    ) -> None:
+        """Write `data` [items, n] at `addresses` [n]; of equal addresses the last one counts."""
+        self.data[items, self.wrap(addresses)] = data
+
+    def read(self, address: int, size: int) -> Bytes:
+        """[batch, size] from `address` on."""
+        return self.gather(np.arange(address, address + size))
+
+    def write(self, address: int, data: Bytes) -> None:
+        """Write `data` [batch or 1, size] from `address` on."""
+        self.scatter(np.arange(address, address + data.shape[-1]), data)

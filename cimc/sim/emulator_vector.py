@@ -1,0 +1,104 @@
+"""VECTOR: element-wise operations, pools, look-up and fill on beats of the activation buffer."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cimc.quant import round_half_even_shift
+from cimc.sim.emulator_memory import ActivationBuffer, Bytes, require
+from cimc.targets.isa import Command, VectorOp
+
+_CHUNK_ELEMENTS = 1 << 21
+"""Result bytes that are computed at a time, since intermediate values take 8 bytes each."""
+
+Wide = NDArray[np.int64]
+
+
+def run_vector(buffer: ActivationBuffer, lut: Bytes, command: Command, beat: int) -> None:
+    """Execute `command` for every item of the batch; all reads come before the first write.
+
+    `lut` [256]; results are `beat` bytes, in the last iteration of loop 0 `tail` bytes.
+
+    Raises:
+        MachineFault: a field is outside what docs/machine.md defines.
+    """
+    _check(command, beat)
+    lanes = np.arange(beat)
+    a = (_grid(command, "a", ("a2", "a1", "a0"))[:, None] + lanes).reshape(-1)
+    b = (_grid(command, "b", ("b2", "b1", "b0"))[:, None] + lanes).reshape(-1)
+    d = (_grid(command, "dst", ("d2", "d1", "d0"))[:, None] + lanes).reshape(-1)
+    kept = np.ones((command["n2"] * command["n1"], command["n0"], beat), np.bool_)
+    kept[:, -1, command["tail"] :] = False
+    kept = kept.reshape(-1)
+    items = max(1, _CHUNK_ELEMENTS // len(kept))
+    for first in range(0, len(buffer.data), items):
+        part = slice(first, first + items)
+        result = _results(buffer, lut, command, a[kept], b[kept], part)
+        buffer.scatter(d[kept], result, part)
+
+
+def _check(command: Command, beat: int) -> None:
+    op = command["op"]
+    require(op in list(VectorOp), f"op={op} does not exist")
+    loops = ["n0", "n1", "n2"]
+    if op in (VectorOp.MAX, VectorOp.SUM):
+        loops += ["wx", "wy"]
+    for name in loops:
+        require(command[name] >= 1, f"{name} must be positive")
+    require(1 <= command["tail"] <= beat, f"tail={command['tail']} is not in 1..{beat}")
+    clamped = op not in (VectorOp.LUT, VectorOp.FILL)
+    require(not clamped or command["low"] <= command["high"], "low is above high")
+
+
+def _grid(command: Command, base: str, strides: tuple[str, str, str]) -> Wide:
+    i2, i1, i0 = (np.arange(command[n], dtype=np.int64) for n in ("n2", "n1", "n0"))
+    s2, s1, s0 = (command[s] for s in strides)
+    grid = i2[:, None, None] * s2 + i1[:, None] * s1 + i0 * s0
+    return command[base] + grid.reshape(-1)
+
+
+def _results(
+    buffer: ActivationBuffer, lut: Bytes, command: Command, a: Wide, b: Wide, part: slice
+) -> Bytes:
+    """Result bytes [items, len(a)]."""
+    op = VectorOp(command["op"])
+    m0, m1, a_zero, b_zero = (command[n] for n in ("m0", "m1", "a_zero", "b_zero"))
+    match op:
+        case VectorOp.FILL:
+            items = len(buffer.data[part])
+            return np.full((items, len(a)), command["y_zero"] & 0xFF, np.uint8)
+        case VectorOp.LUT:
+            return lut[buffer.gather(a, part)]
+        case VectorOp.MAX | VectorOp.SUM:
+            value = _window(buffer, command, op, a, part) * m0
+        case VectorOp.ADD:
+            left = _codes(buffer, a, part, command["a_signed"]) - a_zero
+            right = _codes(buffer, b, part, command["b_signed"]) - b_zero
+            value = left * m0 + right * m1
+        case VectorOp.MUL:
+            left = _codes(buffer, a, part, command["a_signed"]) - a_zero
+            right = _codes(buffer, b, part, command["b_signed"]) - b_zero
+            value = left * right * m0
+    shifted = round_half_even_shift(value, command["shift"]) + command["y_zero"]
+    return (np.clip(shifted, command["low"], command["high"]) & 0xFF).astype(np.uint8)
+
+
+def _codes(buffer: ActivationBuffer, addresses: Wide, part: slice, signed: int) -> Wide:
+    data = buffer.gather(addresses, part)
+    return (data.view(np.int8) if signed else data).astype(np.int64)
+
+
+def _window(buffer: ActivationBuffer, command: Command, op: VectorOp, a: Wide, part: slice) -> Wide:
+    """max or sum of (x - a_zero) over the wy * wx window of each result."""
+    total: Wide | None = None
+    for jy in range(command["wy"]):
+        for jx in range(command["wx"]):
+            at = a + jy * command["b1"] + jx * command["b0"]
+            x = _codes(buffer, at, part, command["a_signed"]) - command["a_zero"]
+            if total is None:
+                total = x
+            else:
+                (np.maximum if op is VectorOp.MAX else np.add)(total, x, out=total)
+    assert total is not None, "windows are checked to be positive"
+    return total

@@ -1,0 +1,201 @@
+"""Random programs that stay within what docs/machine.md defines.
+
+The activation buffer has two zones of half its size; a command reads one and writes the other.
+The first zone lies around address 0, so that its addresses wrap.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cimc.targets import Target
+from cimc.targets.isa import Command, Opcode, VectorOp
+from cimc.targets.program import assemble_blocks, program_bytes
+
+RNG = np.random.Generator
+
+
+class RandomProgram:
+    """`body` commands and the DRAM `image` with their program and data."""
+
+    def __init__(self, target: Target, seed: int, commands: int = 14, *, mismatches: bool = True):
+        self.target = target
+        self.g = target.geometry
+        self.rng = np.random.default_rng(seed)
+        self._mismatches = mismatches
+        self._data = bytearray()
+        self._config: dict[str, int] = {}
+        self._weights: dict[str, int] = {}
+        self.body: list[Command] = [self._load_all(), self._load_lut(), self._load_weights(True)]
+        makers = [self._load_weights, self._array, self._array, self._vector, self._vector]
+        makers += [self._load, self._store]
+        for _ in range(commands):
+            maker = makers[self.rng.integers(len(makers))]
+            self.body += [maker()]
+        self.body.append(self._store())
+        self._relocate()
+
+    def _relocate(self) -> None:
+        base = len(program_bytes(self.body, self.target))
+        for i, command in enumerate(self.body):
+            command.values.update(tag=i, mark=1)
+            if "dram" in command.values:
+                command.values["dram"] += base
+        self.commands = assemble_blocks(self.body, self.target)
+        self.image = program_bytes(self.body, self.target) + bytes(self._data)
+
+    def _int(self, low: int, high: int) -> int:
+        """Uniform in [low, high]."""
+        return int(self.rng.integers(low, high, endpoint=True))
+
+    def _put(self, data: bytes, offset: int = 0) -> int:
+        """Place `data` at an address that is `offset` modulo a beat."""
+        self._data += bytes(-len(self._data) % self.g.beat_bytes + offset)
+        self._data += data
+        return len(self._data) - len(data)
+
+    def _bytes(self, size: int) -> bytes:
+        return self.rng.integers(0, 256, size, dtype=np.uint8).tobytes()
+
+    def _zones(self) -> tuple[int, int]:
+        """Centre addresses of the zone to read and the zone to write."""
+        half = self.g.activation_bytes // 2
+        return (0, half) if self.rng.random() < 0.6 else (half, 0)
+
+    def _near(self, centre: int) -> int:
+        """An address near `centre`, often so near that strides pass it; far from the zone's ends."""
+        reach = self.g.activation_bytes // (16 if self.rng.random() < 0.5 else 512)
+        return (centre + self._int(-reach, reach)) % self.g.activation_bytes
+
+    def _stride(self) -> int:
+        reach = self.g.activation_bytes // 256
+        return self._int(-reach, reach)
+
+    def _codes(self) -> dict[str, int]:
+        signed = self._int(0, 1)
+        low = self._int(-128, 0) if signed else self._int(0, 100)
+        high = low + self._int(0, 127)
+        inside = self.rng.random() < 0.7
+        return {
+            "y_zero": self._int(low, high) if inside else self._int(-256, 255),
+            "low": low,
+            "high": high,
+        }
+
+    def _load_all(self) -> Command:
+        size = self.g.activation_bytes
+        return Command(Opcode.LOAD, {"dram": self._put(self._bytes(size)), "bytes": size})
+
+    def _span(self) -> tuple[int, int]:
+        return self._int(1, 5 * self.g.beat_bytes), self._int(0, self.g.activation_bytes - 1)
+
+    def _load(self) -> Command:
+        size, address = self._span()
+        at = self._put(self._bytes(size), address % self.g.beat_bytes)
+        return Command(Opcode.LOAD, {"dram": at, "buffer": address, "bytes": size})
+
+    def _store(self) -> Command:
+        size, address = self._span()
+        at = self._put(bytes(size), address % self.g.beat_bytes)
+        return Command(Opcode.STORE, {"dram": at, "buffer": address, "bytes": size})
+
+    def _load_lut(self) -> Command:
+        return Command(Opcode.LOAD_LUT, {"dram": self._put(self._bytes(256))})
+
+    def _row_config(self) -> dict[str, int]:
+        bits = self._int(2, 8)
+        pc_bits = self._int(1, min(4, bits))
+        first_row = self._int(0, min(1, bits - pc_bits))
+        rows = bits - pc_bits - first_row + 2**pc_bits - 1
+        return {"bits": bits, "pc_bits": pc_bits, "first_row": first_row, "rows": rows}
+
+    def _load_weights(self, params: bool | None = None) -> Command:
+        g = self.g
+        config = self._row_config()
+        steps = self._int(1, min(4, g.bank_rows // config["rows"]))
+        per_beat = g.beat_bytes // 4
+        values = {
+            **config,
+            "steps": steps,
+            "step_base": per_beat * self._int(0, g.step_entries // per_beat - 4),
+            "row_base": self._int(0, g.bank_rows - steps * config["rows"]),
+            "pace": -(-config["rows"] // g.banks) + self._int(0, 2),
+            "cut": self._int(0, 9),
+            "w_signed": self._int(0, 1),
+            "w_zero": self._int(-8, 8),
+            "has_params": self._int(0, 1) if params is None else int(params),
+            "param_set": 0 if params else self._int(0, 1),
+        }
+        offsets = self.rng.integers(0, g.activation_bytes // 32, steps).astype("<u4").tobytes()
+        data = offsets + bytes(-len(offsets) % g.beat_bytes)
+        if values["has_params"]:
+            data += b"".join(self._parameter() for _ in range(g.outputs))
+        values["dram"] = self._put(data + self._bytes(steps * g.banks * g.lanes))
+        self._weights = values
+        return Command(Opcode.LOAD_WEIGHTS, dict(values))
+
+    def _parameter(self) -> bytes:
+        reach = 31 if self.rng.random() < 0.1 else 15
+        bias = self._int(-(2**reach), 2**reach - 1)
+        m = self._int(0, 2**24 - 1)
+        shift = self._int(28, 38) if self.rng.random() < 0.9 else self._int(0, 63)
+        return ((bias & 0xFFFFFFFF) | m << 32 | shift << 56).to_bytes(8, "little")
+
+    def _array(self) -> Command:
+        g, w = self.g, self._weights
+        nx, ny, reads = self._int(1, 3), self._int(1, 2), (1, 1, 2, 4, 8)[self._int(0, 4)]
+        read, write = self._zones()
+        values = {n: w[n] for n in ("bits", "pc_bits", "first_row", "rows", "row_base", "steps")}
+        if self._mismatches and self.rng.random() < 0.3:
+            values.update(self._row_config())
+            values["steps"] = min(values["steps"], g.bank_rows // values["rows"])
+            last = g.bank_rows - values["steps"] * values["rows"]
+            values["row_base"] = min(last, values["row_base"] + self._int(0, 1))
+        lanes = self._int(1, g.outputs)
+        post = int(self.rng.random() < 0.7)
+        least = max(values["steps"] * reads, -(-lanes // g.requant_lanes) if post else 1)
+        zone = int(self.rng.random() < 0.5)
+        values.update(
+            src=self._near(read),
+            dst=self._near(write),
+            nx=nx,
+            ny=ny,
+            step_base=w["step_base"],
+            left_justify=self._int(0, 1),
+            reads=reads,
+            masks=int.from_bytes(self._bytes(reads), "little"),
+            a_signed=self._int(0, 1),
+            a_zero=self._int(-20, 140) * zone,
+            period=least + self._int(0, 2),
+            psum=self._int(0, 3),
+            psum_in=self._int(0, 1),
+            psum_out=1 - post,
+            lanes=lanes,
+            param_set=self._int(0, 1),
+            **{n: self._stride() for n in ("src_x", "src_y", "dst_x", "dst_y")},
+            **self._codes(),
+        )
+        return Command(Opcode.ARRAY, values)
+
+    def _vector(self) -> Command:
+        read, write = self._zones()
+        reach = self._int(6, 31)
+        strides = ("a0", "a1", "a2", "b0", "b1", "b2", "d0", "d1", "d2")
+        values = {
+            "op": self._int(0, max(VectorOp)),
+            "a": self._near(read),
+            "b": self._near(read),
+            "dst": self._near(write),
+            "a_signed": self._int(0, 1),
+            "b_signed": self._int(0, 1),
+            "m0": self._int(-(2**reach), 2**reach - 1),
+            "m1": self._int(-(2**reach), 2**reach - 1),
+            "shift": reach + self._int(-2, 6) if self.rng.random() < 0.9 else self._int(0, 63),
+            "a_zero": self._int(-256, 255),
+            "b_zero": self._int(-256, 255),
+            "tail": self._int(1, self.g.beat_bytes),
+            **{n: self._int(1, 3) for n in ("n0", "n1", "n2", "wx", "wy")},
+            **{n: self._stride() for n in strides},
+            **self._codes(),
+        }
+        return Command(Opcode.VECTOR, values)
