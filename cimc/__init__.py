@@ -1,7 +1,7 @@
 """cimc: compiles a CNN in ONNX to an SRAM compute-in-memory accelerator.
 
-    m = cimc.compile("model.onnx", target="daism", calibration={"x": images})
-    (y,) = m.run(None, {"x": x})
+m = cimc.compile("model.onnx", target="daism", calibration={"x": images})
+(y,) = m.run(None, {"x": x})
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cimc.api import CompiledModel as CompiledModel
-    from cimc.api import compile as compile  # noqa: A004 - named as users expect it
+    from cimc.api import compile as compile
 
 __version__ = "0.1.0"
 

@@ -98,7 +98,10 @@ class HostOutput:
 
     def values(self, raw: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Floats [N, *shape[1:]] of bytes [N, size]."""
-        codes = unpack(self.type, raw)
+        return self.real(unpack(self.type, raw))
+
+    def real(self, codes: Codes) -> NDArray[np.float32]:
+        """Floats [N, *shape[1:]] of codes [N, H, W, C]."""
         real = dequantise(codes, self.scale, self.type.zero_point.data)
         return real.transpose(0, 3, 1, 2).reshape(-1, *self.shape[1:]).astype(np.float32)
 
@@ -225,6 +228,13 @@ def build(ctx: CimContext, module: ModuleOp) -> Image:
         tuple(outputs),
         tuple(regions),
     )
+
+
+def host_ports(module: ModuleOp) -> tuple[list[HostInput], list[HostOutput]]:
+    """Inputs and outputs of a `cim` module that need not be scheduled; addresses are 0."""
+    ops = list(module.walk())
+    inputs = [_host_input(op, 0) for op in ops if isinstance(op, InputOp)]
+    return inputs, [_host_output(op, 0) for op in ops if isinstance(op, OutputOp)]
 
 
 def _host_input(op: InputOp, address: int) -> HostInput:

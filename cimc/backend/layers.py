@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cimc.backend.image import Image, Region
+from cimc.diagnostics import node_names
 from cimc.dialects.cim import AddOp, ConvOp, InputOp, OutputOp, PoolOp, act_type, ints
 from cimc.multipliers import get as get_multiplier
 from cimc.targets import Geometry
@@ -17,6 +18,7 @@ class LayerReport:
     """One entry of ``layers[]``; fields are documented in docs/report.md."""
 
     node: str
+    fused: list[str]
     op: str
     output_shape: list[int]
     macs: int
@@ -67,12 +69,16 @@ def _layer_report(region: Region, commands: list[Command], geometry: Geometry) -
         multiplier = get_multiplier(op.multiplier.data)
         config = multiplier.array_config(op.stored_bits.value.data, op.broadcast_bits.value.data)
         rows, reads = config.rows, config.reads
+    nodes = node_names(op.location) or [region.node]
     arrays = [c for c in commands if c.opcode == Opcode.ARRAY]
     pixels = [c["nx"] * c["ny"] for c in arrays]
     peak = geometry.products_per_cycle
     return LayerReport(
-        node=region.node,
-        op=op.name if isinstance(op, InputOp | OutputOp) else op.source_op.data,
+        node=nodes[0],
+        fused=nodes[1:],
+        op=op.name.removeprefix("cim.")
+        if isinstance(op, InputOp | OutputOp)
+        else op.source_op.data,
         output_shape=_chw(region),
         macs=macs,
         multiplier=op.multiplier.data if isinstance(op, ConvOp) else None,

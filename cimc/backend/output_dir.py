@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def check_replaceable(out: Path) -> None:
 
 
 @contextmanager
-def staged(out: Path) -> Iterator[Path]:
+def staged(out: Path) -> Generator[Path, None, None]:
     """An empty directory to write to; it becomes `out` when the block ends without exception.
 
     Raises:
@@ -67,7 +67,7 @@ def staged(out: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _writable(out: Path) -> Iterator[None]:
+def _writable(out: Path) -> Generator[None, None, None]:
     try:
         yield
     except OSError as error:

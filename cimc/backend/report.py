@@ -16,33 +16,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cimc import __version__
+from cimc.backend.compiler import Compilation
 from cimc.backend.image import Image
 from cimc.backend.layers import LayerReport, layer_reports
 from cimc.cost.cycles import CycleReport
+from cimc.frontend.data import Calibration
 
 SCHEMA = 1
 
-PACKAGES = ("cimc", "numpy", "onnx", "onnxruntime", "xdsl")
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Where the ranges of the activations come from."""
-
-    source: str
-    """File name, "arrays" when given in Python, or "seeded noise"."""
-    images: int
-    ranges_are_real: bool
-
-    @property
-    def note(self) -> str:
-        """One sentence for people."""
-        if self.ranges_are_real:
-            return f"ranges from {self.images} images of {self.source}"
-        return (
-            "RANGES ARE NOT REAL: no calibration data was given, so activation ranges come from "
-            "seeded noise; give --calibration before judging accuracy"
-        )
+PACKAGES = ("numpy", "onnx", "onnxruntime", "xdsl")
 
 
 @dataclass(frozen=True)
@@ -55,9 +38,7 @@ class SignalToNoise:
     identical: bool
 
     @staticmethod
-    def of(
-        clean: Sequence[NDArray[Any]], noisy: Sequence[NDArray[Any]]
-    ) -> SignalToNoise:
+    def of(clean: Sequence[NDArray[Any]], noisy: Sequence[NDArray[Any]]) -> SignalToNoise:
         """Compare arrays pairwise; shapes must agree."""
         pairs = [
             (np.asarray(a, np.float64), np.asarray(b, np.float64))
@@ -72,15 +53,31 @@ class SignalToNoise:
         return SignalToNoise(round(max(ratio, -999.0), 3), worst, False)
 
 
+def calibration_note(calibration: Calibration) -> str:
+    """One sentence for people about where activation ranges come from."""
+    if calibration.ranges_are_real:
+        return f"activation ranges from {calibration_images(calibration)} images"
+    return (
+        "RANGES ARE NOT REAL: no calibration data was given, so activation ranges come from "
+        "seeded noise; give --calibration before judging accuracy"
+    )
+
+
+def calibration_images(calibration: Calibration) -> int:
+    """How many images there are of each input."""
+    return len(next(iter(calibration.arrays.values())))
+
+
 def sha256_of(path: Path) -> str:
     """Digest of a file's bytes."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def build_report(
-    model: Path, image: Image, cycles: CycleReport, calibration: Calibration
-) -> dict[str, Any]:
+def build_report(compilation: Compilation) -> dict[str, Any]:
     """The report of a compilation that has not been verified yet."""
+    image, cycles, model = compilation.image, compilation.cycles, compilation.model.path
+    calibration = compilation.ctx.calibration
+    assert calibration is not None
     layers = layer_reports(image)
     target = image.target
     return {
@@ -92,7 +89,12 @@ def build_report(
             "timing": asdict(target.timing),
             "products_per_cycle": target.geometry.products_per_cycle,
         },
-        "calibration": {**asdict(calibration), "note": calibration.note},
+        "calibration": {
+            "source": calibration.source,
+            "images": calibration_images(calibration),
+            "ranges_are_real": calibration.ranges_are_real,
+            "note": calibration_note(calibration),
+        },
         "errors": unmeasured_errors(),
         "cycles": {
             "estimated": cycles.total,
@@ -108,7 +110,7 @@ def build_report(
         },
         "layers": [asdict(layer) for layer in layers],
         "verification": {"level": "none", "images": 0, "simulator": None, "reference": None},
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": {"cimc": __version__, **{name: version(name) for name in PACKAGES}},
     }
 
 

@@ -1,0 +1,170 @@
+"""The Python interface: `compile` a model, then `run`, `verify`, `save` or look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cimc import targets
+from cimc.backend.artifacts import systemverilog, write_artifacts
+from cimc.backend.compiler import AfterPass, Compilation, compile_module
+from cimc.backend.listing import listing
+from cimc.backend.output_dir import staged
+from cimc.backend.report import build_report
+from cimc.diagnostics import InvalidInput, did_you_mean
+from cimc.frontend import load
+from cimc.frontend.data import load_calibration
+from cimc.passes.context import CimContext
+from cimc.passes.pipeline import STAGE_AFTER
+from cimc.passes.plan import Plan
+from cimc.sim.emulate import emulate
+from cimc.sim.standalone import write_standalone
+from cimc.sim.verify import Level, Simulator, verify
+from cimc.sim.verify_each import MeaningChecker
+from cimc.targets import Target
+
+STAGES = (*STAGE_AFTER, "microcode", "sv")
+"""What `CompiledModel.ir` and ``--emit`` know."""
+
+
+def compile(
+    model: str | Path,
+    target: str | Target = "daism",
+    *,
+    calibration: str | Path | Mapping[str, NDArray[Any]] | None = None,
+    preprocess: str | Path | None = None,
+    multiplier: str | None = None,
+    plan: str | Path | Plan | None = None,
+    progress: Callable[[str], None] | None = None,
+    after_pass: Sequence[AfterPass] = (),
+    verify_each: bool = False,
+) -> CompiledModel:
+    """Compile the ONNX file `model` for `target`.
+
+    Args:
+        model: an ONNX file.
+        target: a name that `cimc targets` lists, or a Target.
+        calibration: arrays by input name, or a .npy or .npz file or a folder of images; without
+            it activation ranges come from noise and the report says so.
+        preprocess: JSON file that says how images become inputs (default: MODEL.preprocess.json).
+        multiplier: one for all layers (default: the target's).
+        plan: precision and multiplier by layer, or the plan.json that holds them.
+        progress: called with a line of text before each step.
+        after_pass: each is called with a pass's name and the module behind every pass.
+        verify_each: run the interpreter on one input behind every pass, compare with before.
+
+    Raises:
+        CimcError: the model, an argument or the data cannot be used; the message says what to do.
+    """
+    say = progress or (lambda text: None)
+    machine = targets.get(target) if isinstance(target, str) else target
+    chosen = plan if isinstance(plan, Plan) or plan is None else Plan.read(Path(plan))
+    say(f"import {model}")
+    imported = load(Path(model))
+    data = Path(calibration) if isinstance(calibration, str) else calibration
+    how = None if preprocess is None else Path(preprocess)
+    given = load_calibration(imported, data, how)
+    ctx = CimContext(machine, imported.weights, given, chosen)
+    observers = [*after_pass]
+    if verify_each:
+        one = {name: array[:1] for name, array in given.arrays.items()}
+        observers.append(MeaningChecker(ctx.weights, one))
+    return CompiledModel(compile_module(imported, ctx, multiplier, observers, say))
+
+
+class CompiledModel:
+    """A network compiled for a target."""
+
+    def __init__(self, compilation: Compilation):
+        """Wrap what `compile` made."""
+        self.compilation = compilation
+        self.report: dict[str, Any] = build_report(compilation)
+        """The report, schema in docs/report.md; `verify` fills in the errors."""
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the inputs."""
+        return [port.name for port in self.compilation.image.inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the outputs, in the order of the model."""
+        return [port.name for port in self.compilation.image.outputs]
+
+    def run(
+        self, output_names: Sequence[str] | None, inputs: Mapping[str, NDArray[Any]]
+    ) -> list[NDArray[np.float32]]:
+        """Outputs of the machine, bit-true, as `onnxruntime.InferenceSession.run` returns them.
+
+        `inputs` are preprocessed float arrays [N, ...] by name, for any N.
+
+        Raises:
+            InvalidInput: a name does not exist, or an array does not fit.
+        """
+        for name in output_names or ():
+            if name not in self.output_names:
+                hint = did_you_mean(name, self.output_names)
+                raise InvalidInput(f"the model has no output '{name}'{hint}")
+        outputs = emulate(self.compilation.image, inputs)
+        return [outputs[name] for name in output_names or self.output_names]
+
+    def verify(
+        self,
+        level: Level = "emulate",
+        *,
+        images: int = 1,
+        inputs: Mapping[str, NDArray[Any]] | None = None,
+        simulator: Simulator = "verilator",
+        progress: Callable[[str], None] | None = None,
+    ) -> dict[str, Any]:
+        """Check that all levels agree on `images` inputs, byte for byte; returns the report.
+
+        `inputs` are preprocessed arrays by name; by default the calibration data.
+
+        Raises:
+            VerifyFailed: two levels differ, or the cycle estimate is wrong; it says where.
+            ToolMissing: the simulator is not installed.
+        """
+        say = progress or (lambda text: None)
+        found = verify(self.compilation, self._inputs(inputs, images), level, simulator, say)
+        self.report["errors"] = found.errors
+        self.report["verification"] = found.verification
+        self.report["cycles"]["rtl"] = found.rtl_cycles
+        return self.report
+
+    def _inputs(
+        self, inputs: Mapping[str, NDArray[Any]] | None, images: int
+    ) -> dict[str, NDArray[Any]]:
+        calibration = self.compilation.ctx.calibration
+        assert calibration is not None
+        given = calibration.arrays if inputs is None else inputs
+        return {name: np.asarray(array)[:images] for name, array in given.items()}
+
+    def ir(self, stage: str) -> str:
+        """Text of a stage: one of `STAGES`.
+
+        Raises:
+            InvalidInput: there is no such stage.
+        """
+        compilation = self.compilation
+        if stage in compilation.stages:
+            return compilation.stages[stage]
+        if stage == "microcode":
+            return listing(compilation.image.commands)
+        if stage == "sv":
+            return systemverilog(compilation)
+        raise InvalidInput(f"unknown stage '{stage}'{did_you_mean(stage, STAGES)}")
+
+    def save(self, folder: str | Path) -> None:
+        """Write the output directory (docs/report.md), whole or not at all.
+
+        Raises:
+            InvalidInput: it cannot be written, or holds files that cimc did not write.
+        """
+        with staged(Path(folder)) as stage:
+            write_artifacts(stage, self.compilation, self.report)
+            write_standalone(stage, self.compilation)

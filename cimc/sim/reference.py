@@ -1,0 +1,75 @@
+"""The network in floating point, by software that is not ours: onnxruntime, or onnx itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class FloatReference:
+    """Runs one ONNX file; `name` says what runs it."""
+
+    name: str
+    output_names: tuple[str, ...]
+    _run: Callable[[dict[str, NDArray[Any]]], list[NDArray[Any]]]
+
+    def __call__(self, inputs: Arrays, batch: int | None) -> dict[str, NDArray[np.float64]]:
+        """Outputs [N, ...] by name of `inputs` [N, ...]; `batch` is what the file fixes, if any.
+
+        Images go through one at a time, repeated up to a fixed batch.
+        """
+        count = len(next(iter(inputs.values())))
+        results: list[list[NDArray[Any]]] = []
+        for i in range(count):
+            one = {
+                name: np.repeat(x[i : i + 1].astype(np.float32), batch or 1, axis=0)
+                for name, x in inputs.items()
+            }
+            results.append([y[:1] for y in self._run(one)])
+        columns = zip(*results, strict=True)
+        stacked = [np.concatenate(column).astype(np.float64) for column in columns]
+        return dict(zip(self.output_names, stacked, strict=True))
+
+
+def float_reference(path: Path) -> FloatReference:
+    """onnxruntime for the model in `path`; onnx's own evaluator where onnxruntime is too old."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception:  # noqa: BLE001 - its errors have no common base that it exports
+        return _onnx_reference(path)
+    names = tuple(output.name for output in session.get_outputs())
+    known = {value.name for value in session.get_inputs()}
+
+    def run(inputs: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        wanted = {name: x for name, x in inputs.items() if name in known}
+        return [np.asarray(y) for y in session.run(None, wanted)]
+
+    return FloatReference("onnxruntime", names, run)
+
+
+def _onnx_reference(path: Path) -> FloatReference:
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+
+    evaluator = ReferenceEvaluator(onnx.load(str(path)))
+
+    def run(inputs: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        return [np.asarray(y) for y in evaluator.run(None, inputs)]
+
+    note = "onnx.reference (onnxruntime cannot read this model)"
+    names = tuple(str(name) for name in evaluator.output_names)
+    return FloatReference(note, names, run)

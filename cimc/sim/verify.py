@@ -1,0 +1,228 @@
+"""Proof that the levels agree, and the three errors kept apart.
+
+quantisation    exact integer network against a float reference that is not ours
+approximation   the network with its multipliers against the same with exact ones
+implementation  bytes in which interpreters (nn, cim), emulator and RTL differ: must be 0
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.ir import Operation
+
+from cimc.backend.compiler import Compilation
+from cimc.backend.image import Codes, Image, Region
+from cimc.backend.report import SignalToNoise
+from cimc.cost.cycles import CycleReport
+from cimc.diagnostics import VerifyFailed, loc_text
+from cimc.dialects.nn import WeightedOp, quant_of
+from cimc.interp import cim as cim_level
+from cimc.interp import nn as nn_level
+from cimc.sim.compare import Comparison
+from cimc.sim.emulate import EmulatedRun, pack_inputs, region_codes, run_batch
+from cimc.sim.reference import float_reference
+from cimc.sim.rtl_runner import RtlRun, simulate
+
+Level = Literal["none", "emulate", "rtl"]
+Simulator = Literal["verilator", "icarus"]
+Inputs = Mapping[str, NDArray[Any]]
+Tensors = dict[Operation, Codes]
+"""Codes [N, H, W, C] by the op that makes them."""
+Say = Callable[[str], None]
+
+CYCLE_MARGIN = 1000
+"""The RTL is stopped this many cycles behind the estimate: it hangs."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was measured; `errors` and `verification` are entries of the report."""
+
+    errors: dict[str, Any]
+    verification: dict[str, Any]
+    rtl_cycles: int | None
+
+
+def verify(
+    compilation: Compilation, inputs: Inputs, level: Level, simulator: Simulator, say: Say
+) -> Verification:
+    """Check all levels on float `inputs` [N, ...] by name and measure the errors.
+
+    Raises:
+        VerifyFailed: two levels differ in a byte, or estimate and RTL in a cycle.
+        ToolMissing: the simulator is not installed.
+        InvalidInput: the inputs do not fit the model.
+    """
+    images = len(next(iter(inputs.values())))
+    comparison = Comparison()
+    say("verify: interpreters")
+    tensors = cim_codes(compilation, inputs)
+    approximate = check_interpreters(compilation, inputs, tensors, comparison)
+    say("verify: emulator")
+    emulated = check_emulator(compilation.image, inputs, tensors, comparison)
+    comparison.check()
+    rtl_cycles = None
+    if level == "rtl":
+        rtl_cycles = check_rtl(compilation, inputs, emulated, simulator, comparison, say)
+        comparison.check()
+    say("verify: float reference")
+    exact = nn_level.run(exact_twin(compilation.quantised), compilation.ctx.weights, inputs)
+    reference = float_reference(compilation.model.path)
+    truth = reference(inputs, compilation.model.batch)
+    names = sorted(exact.outputs)
+    outputs = [[run[name] for name in names] for run in (truth, exact.outputs, approximate)]
+    errors = {
+        "quantisation": asdict(SignalToNoise.of(outputs[0], outputs[1])),
+        "approximation": asdict(SignalToNoise.of(outputs[1], outputs[2])),
+        "implementation": {
+            "differing_bytes": comparison.differing_bytes,
+            "compared_bytes": comparison.compared_bytes,
+        },
+    }
+    verification = {
+        "level": level,
+        "images": images,
+        "simulator": simulator if level == "rtl" else None,
+        "reference": reference.name,
+    }
+    return Verification(errors, verification, rtl_cycles)
+
+
+def exact_twin(quantised: ModuleOp) -> ModuleOp:
+    """A copy of the quantised network in which every product is exact."""
+    twin = quantised.clone()
+    for op in twin.walk():
+        if isinstance(op, WeightedOp):
+            op.multiplier = StringAttr("exact")
+    return twin
+
+
+def cim_codes(compilation: Compilation, inputs: Inputs) -> Tensors:
+    """Every tensor by the `cim` interpreter."""
+    image = compilation.image
+    codes = {port.name: port.codes(inputs[port.name]) for port in image.inputs}
+    return cim_level.run(compilation.scheduled, compilation.ctx.weights, codes).tensors
+
+
+def check_interpreters(
+    compilation: Compilation, inputs: Inputs, tensors: Tensors, comparison: Comparison
+) -> dict[str, NDArray[Any]]:
+    """Compare the `nn` interpreter with `tensors`; returns the float outputs of `nn`.
+
+    Tensors are matched by the ONNX nodes that made them; those without a partner are skipped.
+    """
+    store = compilation.ctx.weights
+    run = nn_level.run(compilation.quantised, store, inputs, intermediates=True)
+    by_node: dict[str, Codes] = {}
+    for op, value in run.tensors.items():
+        if quant_of(op.results[0]) is not None:
+            by_node[loc_text(op.location)] = _channels_last(value)
+    for region in compilation.image.regions:
+        expected = by_node.get(loc_text(region.op.location))
+        if region.op in tensors and expected is not None:
+            got = tensors[region.op]
+            levels = ("the nn interpreter", "the cim interpreter")
+            comparison.tensor(region, levels, expected.reshape(got.shape), got)
+    return run.outputs
+
+
+def _channels_last(value: NDArray[Any]) -> Codes:
+    """[N, C, H, W] or [N, C] as [N, H, W, C]."""
+    four = value.reshape(*value.shape, *(1,) * (4 - value.ndim))
+    return four.transpose(0, 2, 3, 1).astype(np.int64)
+
+
+def check_emulator(
+    image: Image, inputs: Inputs, tensors: Tensors, comparison: Comparison
+) -> EmulatedRun:
+    """Compare every tensor of the emulated program with those of the `cim` interpreter."""
+    emulated = run_batch(image, pack_inputs(image, inputs), regions=True)
+    levels = ("the cim interpreter", "the emulator")
+    for region in image.regions:
+        expected = tensors.get(region.op)
+        if expected is None:  # an output: what is stored is its operand
+            expected = tensors[producer(region.op)]
+        if region.tag not in emulated.regions:
+            raise VerifyFailed(f"{region.node}: the program never completes tag {region.tag}")
+        got = region_codes(region, emulated.regions[region.tag])
+        comparison.tensor(region, levels, expected, got)
+    return emulated
+
+
+def producer(op: Operation) -> Operation:
+    """The op that made the first operand of `op`."""
+    owner = op.operands[0].owner
+    assert isinstance(owner, Operation)
+    return owner
+
+
+def check_rtl(
+    compilation: Compilation,
+    inputs: Inputs,
+    emulated: EmulatedRun,
+    simulator: Simulator,
+    comparison: Comparison,
+    say: Say,
+) -> int:
+    """Co-simulate each image; compare every tensor and every cycle. Returns the cycles."""
+    image, estimate = compilation.image, compilation.cycles
+    packed = pack_inputs(image, inputs)
+    count = len(next(iter(packed.values())))
+    cycles = 0
+    for i in range(count):
+        say(f"verify: RTL ({simulator}), image {i + 1} of {count}, {estimate.total:,} cycles")
+        memory = image.with_inputs({name: data[i : i + 1] for name, data in packed.items()})
+        with tempfile.TemporaryDirectory(prefix="cimc-") as work:
+            run = simulate(
+                image.target,
+                memory,
+                rtl_regions(image),
+                simulator=simulator,
+                max_cycles=estimate.total + CYCLE_MARGIN,
+                work_dir=Path(work),
+            )
+        for region in image.regions:
+            compare_rtl(region, emulated.regions[region.tag][i : i + 1], run, comparison)
+        check_cycles(image, estimate, run)
+        cycles = run.cycles
+    return cycles
+
+
+def compare_rtl(
+    region: Region, expected: NDArray[np.uint8], run: RtlRun, comparison: Comparison
+) -> None:
+    """Compare one dumped tensor with the emulator's bytes [1, size], without the halo."""
+    if region.tag not in run.dumps:
+        raise VerifyFailed(f"{region.node}: the RTL never completes tag {region.tag}")
+    raw = np.frombuffer(run.dumps[region.tag], np.uint8)[None]
+    levels = ("the emulator", "the RTL")
+    comparison.tensor(region, levels, region_codes(region, expected), region_codes(region, raw))
+
+
+def check_cycles(image: Image, estimate: CycleReport, run: RtlRun) -> None:
+    """Every retire must be in its estimated cycle.
+
+    Raises:
+        VerifyFailed: naming the first layer whose cycle differs.
+    """
+    nodes = {region.tag: region.node for region in image.regions}
+    measured = [(retire.unit, retire.tag, retire.cycle) for retire in run.retires]
+    for (_, tag, cycle), (_, got_tag, got) in zip(estimate.retires, measured, strict=False):
+        if (tag, cycle) != (got_tag, got):
+            raise VerifyFailed(
+                f"{nodes.get(tag, tag)}: estimated to be complete in cycle {cycle}, "
+                f"the RTL completes {nodes.get(got_tag, got_tag)} in cycle {got}"
+            )
+    if len(measured) != len(estimate.retires) or run.cycles != estimate.total:
+        raise VerifyFailed(
+            f"the RTL took {run.cycles} cycles and {len(measured)} retires, "
+            f"estimated were {estimate.total} and {len(estimate.retires)}"
+        )

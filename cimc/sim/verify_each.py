@@ -1,0 +1,91 @@
+"""``--verify-each``: runs the interpreter behind every pass and compares with before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects.builtin import ModuleOp
+
+from cimc.backend.image import host_ports
+from cimc.diagnostics import VerifyFailed
+from cimc.dialects.cim import OutputOp
+from cimc.dialects.nn import quant_of
+from cimc.interp import cim as cim_level
+from cimc.interp import nn as nn_level
+from cimc.weights import WeightStore
+
+Outputs = dict[str, NDArray[Any]]
+
+FLOAT_TOLERANCE = 1e-4
+"""Of the largest magnitude of an output, between float levels; integer levels agree exactly."""
+
+
+class MeaningChecker:
+    """An observer of passes that holds the meaning of the module constant on data."""
+
+    def __init__(self, store: WeightStore, inputs: Mapping[str, NDArray[Any]]):
+        """Check on float `inputs` [N, ...] by name; `store` holds the blobs of the module."""
+        self.store = store
+        self.inputs = inputs
+        self._before: tuple[bool, Outputs] | None = None
+
+    def __call__(self, name: str, module: ModuleOp) -> None:
+        """Compare the outputs of `module` with those behind the pass before `name`.
+
+        Quantisation changes them by design, so it is not compared.
+
+        Raises:
+            VerifyFailed: the pass changed the meaning; it names output, index and values.
+        """
+        integer = is_integer(module)
+        outputs = run_any_level(module, self.store, self.inputs)
+        if self._before is not None and self._before[0] == integer:
+            for output, before in self._before[1].items():
+                compare(name, output, before, outputs[output], exact=integer)
+        self._before = integer, outputs
+
+
+def is_cim(module: ModuleOp) -> bool:
+    """Whether the network is at the `cim` level."""
+    return any(isinstance(op, OutputOp) for op in module.walk())
+
+
+def is_integer(module: ModuleOp) -> bool:
+    """Whether the network computes in integers."""
+    return is_cim(module) or any(
+        quant_of(value) is not None for op in module.walk() for value in op.results
+    )
+
+
+def run_any_level(
+    module: ModuleOp, store: WeightStore, inputs: Mapping[str, NDArray[Any]]
+) -> Outputs:
+    """Float outputs by name, by the interpreter of the level that `module` is at."""
+    if not is_cim(module):
+        return dict(nn_level.run(module, store, inputs).outputs)
+    ins, outs = host_ports(module)
+    codes = {port.name: port.codes(inputs[port.name]) for port in ins}
+    found = cim_level.run(module, store, codes).outputs
+    return {port.name: port.real(found[port.name]) for port in outs}
+
+
+def compare(
+    name: str, output: str, before: NDArray[Any], after: NDArray[Any], *, exact: bool
+) -> None:
+    """Raise VerifyFailed when pass `name` changed `output` by more than is allowed."""
+    allowed = 0.0 if exact else FLOAT_TOLERANCE * float(np.abs(before).max())
+    if before.shape == after.shape and not (np.abs(before - after) > allowed).any():
+        return
+    if before.shape != after.shape:
+        raise VerifyFailed(
+            f"pass '{name}' changed the shape of output '{output}' "
+            f"from {before.shape} to {after.shape}; this is a defect of cimc"
+        )
+    at = tuple(int(i) for i in np.argwhere(np.abs(before - after) > allowed)[0])
+    raise VerifyFailed(
+        f"pass '{name}' changed the meaning: output '{output}' at {list(at)} was {before[at]:.6g}, "
+        f"is {after[at]:.6g} (allowed difference {allowed:.3g}); this is a defect of cimc"
+    )
