@@ -1,12 +1,12 @@
 // RUN: cimc-opt %s -p lower-to-bits | filecheck %s
 // RUN: cimc-opt %s -p lower-to-bits,lower-to-bits | filecheck %s
 
-// Two uses of one multiplier at the same widths, one of another.
-"test.op"() {multiplier = "daism-hla", stored_bits = 2 : i64, broadcast_bits = 3 : i64} : () -> ()
-"test.op"() {multiplier = "daism-hla", stored_bits = 2 : i64, broadcast_bits = 3 : i64} : () -> ()
-"test.op"() {multiplier = "daism-fla-tr-lj", stored_bits = 3 : i64, broadcast_bits = 2 : i64} : () -> ()
+// Two uses of one multiplier at the same widths, one of another; any op may carry them.
+func.func private @a() attributes {multiplier = "daism-hla", stored_bits = 2 : i64, broadcast_bits = 3 : i64}
+func.func private @b() attributes {multiplier = "daism-hla", stored_bits = 2 : i64, broadcast_bits = 3 : i64}
+func.func private @c() attributes {multiplier = "daism-fla-tr-lj", stored_bits = 3 : i64, broadcast_bits = 2 : i64}
 
-// CHECK:       "test.op"() {multiplier = "daism-fla-tr-lj"
+// CHECK:       func.func private @c()
 // CHECK-NEXT:    hw.module @cimc_mul_daism_fla_tr_lj_3x2(in %stored_i: i3, in %broadcast_i: i2, out product_o: i5) {
 // CHECK-NEXT:      %row = bit.row %stored_i times 1 shl 1 cut 3 : i3 -> i5
 // CHECK-NEXT:      %top = comb.extract %broadcast_i from 1 :  (i2) -> i1
