@@ -63,7 +63,7 @@ class RandomProgram:
         return (0, half) if self.rng.random() < 0.6 else (half, 0)
 
     def _near(self, centre: int) -> int:
-        """An address near `centre`, often so near that strides pass it; far from the zone's ends."""
+        """An address near `centre`, often so near that strides pass it."""
         reach = self.g.activation_bytes // (16 if self.rng.random() < 0.5 else 512)
         return (centre + self._int(-reach, reach)) % self.g.activation_bytes
 
