@@ -81,13 +81,21 @@ def onnx_loc(node: str, model: str, index: int) -> LocationAttr:
     return NameLoc(StringAttr(node), at)
 
 
+def _parts(loc: LocationAttr) -> list[LocationAttr]:
+    match loc:
+        case FusedLoc(locations=ArrayAttr() as fused):
+            return [p for each in fused if isinstance(each, LocationAttr) for p in _parts(each)]
+        case UnknownLoc():
+            return []
+        case _:
+            return [loc]
+
+
 def fuse_locs(*ops: Operation) -> LocationAttr:
     """Location of an op that replaces all of `ops` (nested fusions are flattened)."""
     parts: list[LocationAttr] = []
     for op in ops:
-        loc = op.location
-        found = list(loc.locations) if isinstance(loc, FusedLoc) else [loc]
-        parts.extend(p for p in found if not isinstance(p, UnknownLoc) and p not in parts)
+        parts.extend(p for p in _parts(op.location) if p not in parts)
     if len(parts) == 1:
         return parts[0]
     return FusedLoc(ArrayAttr(parts), NoneAttr()) if parts else UnknownLoc()
