@@ -91,5 +91,6 @@ def check_codes(op: Operation, result: SSAValue[Any], low: int, high: int) -> No
     least, most = quant.limits
     if not least <= low <= high <= most:
         raise verify_fail(
-            op, f"clamp [{low}, {high}] must lie in [{least}, {most}] of {quant.storage}"
+            op,
+            f"clamp [{low}, {high}] must be a range within [{least}, {most}] of {quant.storage}",
         )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC
+from collections.abc import Mapping
 
-from xdsl.dialects.builtin import I64, IntegerAttr, StringAttr
+from xdsl.dialects.builtin import I64, IntegerAttr, StringAttr, f32, f64, i8, i32
+from xdsl.ir import Attribute
 from xdsl.irdl import (
     irdl_op_definition,
     operand_def,
@@ -18,6 +20,7 @@ from cimc.dialects.nn.attrs import (
     Ints,
     Tensor,
     quant_of,
+    ui8,
 )
 from cimc.dialects.nn.base import ActivatedOp
 from cimc.dialects.nn.shapes import (
@@ -36,6 +39,14 @@ WEIGHTED = (
 )
 
 
+FLOAT_ELEMENTS: Mapping[str, Attribute] = {"weights": f32, "bias": f32}
+QUANTISED_ELEMENTS: Mapping[str, Attribute] = {
+    "weights": i8,
+    "bias": i32,
+    "weight_scales": f64,
+    "requant_m": i32,
+    "requant_s": ui8,
+}
 QUANTISED_WEIGHTS = ("weight_scales", "weight_zero", "requant_m", "requant_s", "low", "high")
 
 
@@ -75,10 +86,18 @@ class WeightedOp(ActivatedOp, ABC):
             if isinstance(bits, IntegerAttr) and not 2 <= bits.value.data <= 8:
                 raise verify_fail(self, f"{name} must be in [2, 8], got {bits.value.data}")
         quantised = check_same_kind(self, self.x, self.y)
+        self.verify_elements(QUANTISED_ELEMENTS if quantised else FLOAT_ELEMENTS)
         check_fields(self, quantised, QUANTISED_WEIGHTS)
         if quantised:
             check_fields(self, True, ("weight_bits", "activation_bits"))
             self.verify_clamp()
+
+    def verify_elements(self, elements: Mapping[str, Attribute]) -> None:
+        """Check the element types of the stored arrays."""
+        for name, element in elements.items():
+            blob = self.properties.get(name)
+            if isinstance(blob, BlobAttr) and blob.type.get_element_type() != element:
+                raise verify_fail(self, f"{name} must be of {element}, got {blob.type}")
 
 
 @irdl_op_definition
