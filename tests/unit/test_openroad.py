@@ -124,7 +124,8 @@ def test_macros_are_apart_by_the_supply_pitch(target_name: str) -> None:
     for p in plan.placed:
         size = estimate(p.macro)
         boxes.append((p.x, p.y, p.x + size.width_um, p.y + size.height_um))
-        assert x0 <= p.x and y0 <= p.y and boxes[-1][2] <= x1 and boxes[-1][3] <= y1
+        inside = (x0 <= p.x, y0 <= p.y, boxes[-1][2] <= x1, boxes[-1][3] <= y1)
+        assert all(inside)
         assert math.isclose(round(p.y / ROW_UM) * ROW_UM, p.y, abs_tol=1e-6)
         assert math.isclose(round(p.x / SITE_UM) * SITE_UM, p.x, abs_tol=1e-6)
     for a, b in itertools.combinations(boxes, 2):

@@ -119,6 +119,7 @@ def macro_counts(geometry: Geometry) -> dict[Macro, int]:
     counts = Counter(
         {bank_macro(g.bank_rows, g.lanes * (g.lane_columns + 1), g.wordline_window): g.banks}
     )
+    counts[memory_macro(g.psum_entries, 32 * g.lanes)] += g.clusters
     # Activation buffer: even and odd words.
     counts[memory_macro(g.activation_bytes // g.beat_bytes // 2, beat_bits, strobe=True)] += 2
     # Instruction memory: two blocks, a command in parts of a beat.
