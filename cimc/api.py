@@ -22,8 +22,9 @@ from cimc.passes.context import CimContext
 from cimc.passes.pipeline import STAGE_AFTER
 from cimc.passes.plan import Plan
 from cimc.sim.emulate import emulate
+from cimc.sim.simulator import SimulatorName
 from cimc.sim.standalone import write_standalone
-from cimc.sim.verify import Level, Simulator, verify
+from cimc.sim.verify import Level, verify
 from cimc.sim.verify_each import MeaningChecker
 from cimc.targets import Target
 
@@ -60,7 +61,7 @@ def compile(
     Raises:
         CimcError: the model, an argument or the data cannot be used; the message says what to do.
     """
-    say = progress or (lambda text: None)
+    say = progress or silent
     machine = targets.get(target) if isinstance(target, str) else target
     chosen = plan if isinstance(plan, Plan) or plan is None else Plan.read(Path(plan))
     say(f"import {model}")
@@ -74,6 +75,10 @@ def compile(
         one = {name: array[:1] for name, array in given.arrays.items()}
         observers.append(MeaningChecker(ctx.weights, one))
     return CompiledModel(compile_module(imported, ctx, multiplier, observers, say))
+
+
+def silent(text: str) -> None:
+    """Progress that nobody reads."""
 
 
 class CompiledModel:
@@ -118,7 +123,7 @@ class CompiledModel:
         *,
         images: int = 1,
         inputs: Mapping[str, NDArray[Any]] | None = None,
-        simulator: Simulator = "verilator",
+        simulator: SimulatorName = "verilator",
         progress: Callable[[str], None] | None = None,
     ) -> dict[str, Any]:
         """Check that all levels agree on `images` inputs, byte for byte; returns the report.
@@ -129,7 +134,7 @@ class CompiledModel:
             VerifyFailed: two levels differ, or the cycle estimate is wrong; it says where.
             ToolMissing: the simulator is not installed.
         """
-        say = progress or (lambda text: None)
+        say = progress or silent
         found = verify(self.compilation, self._inputs(inputs, images), level, simulator, say)
         self.report["errors"] = found.errors
         self.report["verification"] = found.verification

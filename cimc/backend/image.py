@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,7 @@ class Region:
 
     tag: int
     op: Operation
-    space: str
+    space: Literal["buffer", "dram"]
     address: int
     type: ActType
 

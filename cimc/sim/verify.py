@@ -29,10 +29,11 @@ from cimc.interp import nn as nn_level
 from cimc.sim.compare import Comparison
 from cimc.sim.emulate import EmulatedRun, pack_inputs, region_codes, run_batch
 from cimc.sim.reference import float_reference
+from cimc.sim.rtl_runner import Region as RtlRegion
 from cimc.sim.rtl_runner import RtlRun, simulate
+from cimc.sim.simulator import SimulatorName
 
 Level = Literal["none", "emulate", "rtl"]
-Simulator = Literal["verilator", "icarus"]
 Inputs = Mapping[str, NDArray[Any]]
 Tensors = dict[Operation, Codes]
 """Codes [N, H, W, C] by the op that makes them."""
@@ -52,7 +53,7 @@ class Verification:
 
 
 def verify(
-    compilation: Compilation, inputs: Inputs, level: Level, simulator: Simulator, say: Say
+    compilation: Compilation, inputs: Inputs, level: Level, simulator: SimulatorName, say: Say
 ) -> Verification:
     """Check all levels on float `inputs` [N, ...] by name and measure the errors.
 
@@ -168,7 +169,7 @@ def check_rtl(
     compilation: Compilation,
     inputs: Inputs,
     emulated: EmulatedRun,
-    simulator: Simulator,
+    simulator: SimulatorName,
     comparison: Comparison,
     say: Say,
 ) -> int:
@@ -194,6 +195,11 @@ def check_rtl(
         check_cycles(image, estimate, run)
         cycles = run.cycles
     return cycles
+
+
+def rtl_regions(image: Image) -> list[RtlRegion]:
+    """What the test bench dumps: every tensor when it is complete."""
+    return [RtlRegion(r.tag, r.space, r.address, r.size) for r in image.regions]
 
 
 def compare_rtl(
