@@ -30,8 +30,9 @@ class AssignPrecisionPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Write the properties in place."""
         for name in ("weight_bits", "activation_bits"):
-            if getattr(self, name) not in BITS:
-                raise InvalidInput(f"{self.name}: {name} must be from 2 to 8")
+            bits = getattr(self, name)
+            if bits not in BITS:
+                raise InvalidInput(f"{self.name}: {name} must be from 2 to 8, got {bits}")
         plan, layers = cim_context(ctx).plan, list(named_layers(op))
         plan.check(name for name, _ in layers)
         for name, layer in layers:
