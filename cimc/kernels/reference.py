@@ -87,7 +87,7 @@ def approx_matmul(
     factors = [np.arange(n, dtype=np.uint32) for n in used.shape]
     if np.array_equal(used, np.multiply.outer(*factors)):
         return _exact(rows, columns)
-    return _cheapest(rows, columns, used.astype(np.int32))
+    return _cheapest(rows, columns, used.T.astype(np.int32))
 
 
 def _side(magnitudes: Magnitudes, negative: Signs | None) -> _Side:
@@ -96,14 +96,15 @@ def _side(magnitudes: Magnitudes, negative: Signs | None) -> _Side:
 
 
 def _cheapest(rows: _Side, columns: _Side, table: Sums) -> Sums:
+    """Sums [rows, columns] with `table` indexed [row magnitude, column magnitude]."""
     m, n = rows.magnitudes.shape[0], columns.magnitudes.shape[0]
     by_rows = m * n + _COST_EXPAND * rows.codes * n + _COST_CALLS
     by_columns = m * n + _COST_EXPAND * columns.codes * m + _COST_CALLS
     if _COST_LOOKUP * m * n <= min(by_rows, by_columns):
         return _look_up(rows, columns, table)
     if by_rows <= by_columns:
-        return _gather(rows, columns, table.T)
-    return np.ascontiguousarray(_gather(columns, rows, table).T)
+        return _gather(rows, columns, table)
+    return np.ascontiguousarray(_gather(columns, rows, table.T).T)
 
 
 def _exact(rows: _Side, columns: _Side) -> Sums:
@@ -117,13 +118,17 @@ def _exact(rows: _Side, columns: _Side) -> Sums:
     return sums
 
 
+def _signed(rows: _Side, columns: _Side, table: Sums) -> Sums:
+    """Signed products [row code, column code] of `table` [row magnitude, column magnitude]."""
+    signed = table if columns.negative is None else np.concatenate([table, -table], axis=1)
+    return signed if rows.negative is None else np.concatenate([signed, -signed])
+
+
 def _look_up(rows: _Side, columns: _Side, table: Sums) -> Sums:
-    signed = np.concatenate([table, -table]) if columns.negative is not None else table
-    if rows.negative is not None:
-        signed = np.concatenate([signed, -signed], axis=1)
-    width = signed.shape[1]
-    flat = np.ascontiguousarray(signed).ravel()
-    base = columns.coded().astype(np.int64) * width  # [K, N]
+    """Sums [rows, columns] with `table` indexed [row magnitude, column magnitude]."""
+    signed = _signed(rows, columns, table)
+    flat = np.ascontiguousarray(signed.T).ravel()
+    base = columns.coded().astype(np.int64) * len(signed)  # [K, N]
     codes = rows.coded().T  # [M, K]
     sums = np.empty((codes.shape[0], base.shape[1]), np.int32)
     step = max(1, _LOOKUP_ELEMENTS // base.size)
@@ -135,32 +140,24 @@ def _look_up(rows: _Side, columns: _Side, table: Sums) -> Sums:
 
 def _gather(rows: _Side, columns: _Side, table: Sums) -> Sums:
     """Sums [rows, columns] with `table` indexed [row magnitude, column magnitude]."""
-    codes = rows.coded()
-    k, m = codes.shape
-    n = columns.magnitudes.shape[0]
+    signed = np.ascontiguousarray(_signed(rows, columns, table))
+    row_codes, column_codes = rows.coded(), columns.coded()
+    k, m = row_codes.shape
+    n = column_codes.shape[1]
     sums = np.zeros((m, n), np.int32)
     block = max(64, _BLOCK_ELEMENTS // n)
     picked = np.empty((min(block, m), n), np.int32)
-    step = max(1, _EXPANSION_BYTES // (4 * rows.codes * n))
-    by_column = np.ascontiguousarray(table.T)
+    step = min(k, max(1, _EXPANSION_BYTES // (4 * rows.codes * n)))
+    expansion = np.empty((step, rows.codes, n), np.int32)
     for at in range(0, k, step):
-        expansion = _expand(rows, columns, by_column, slice(at, at + step))
+        group = range(at, min(at + step, k))
+        for j in group:
+            np.take(signed, column_codes[j], axis=1, out=expansion[j - at], mode="clip")
         for first in range(0, m, block):
             part = sums[first : first + block]
             scratch = picked[: len(part)]
-            for j, products in enumerate(expansion):
-                index = codes[at + j, first : first + block]
-                np.take(products, index, axis=0, out=scratch, mode="clip")
+            for j in group:
+                index = row_codes[j, first : first + block]
+                np.take(expansion[j - at], index, axis=0, out=scratch, mode="clip")
                 part += scratch
     return sums
-
-
-def _expand(rows: _Side, columns: _Side, by_column: Sums, ks: slice) -> Sums:
-    """Signed products [k, row code, column] of the column operands `ks` with every row code."""
-    products = by_column[columns.magnitudes.T[ks]]  # [k, N, row magnitude]
-    if columns.negative is not None:
-        np.negative(products, out=products, where=columns.negative.T[ks][:, :, None])
-    products = products.transpose(0, 2, 1)
-    if rows.negative is None:
-        return np.ascontiguousarray(products)
-    return np.concatenate([products, -products], axis=1)

@@ -145,7 +145,7 @@ class Banks:
         shape = (geometry.bank_rows, geometry.banks, geometry.lanes)
         self._magnitude = np.zeros(shape, np.uint8)
         self._negative = np.zeros(shape, np.bool_)
-        self._generators: list[tuple[RowConfig, int]] = []
+        self._numbers: dict[tuple[RowConfig, int], int] = {}
         self._generator = np.full(geometry.bank_rows, -1)
         self._group = np.full(geometry.bank_rows, -1)
         self._groups = 0
@@ -183,7 +183,8 @@ class Banks:
         ids = self._generator[window].reshape(steps, rows)
         if (ids < 0).any() or (ids != ids[0]).any() or (groups != groups[:, :1]).any():
             return None
-        pattern = tuple(self._generators[i] for i in ids[0])
+        generators = list(self._numbers)
+        pattern = tuple(generators[i] for i in ids[0])
         first = slice(window.start, window.stop, rows)
         return Operands(pattern, self._magnitude[first], self._negative[first])
 
@@ -196,9 +197,10 @@ class Banks:
         """
         window = self._window(row_base, 1, count)
         values = np.zeros(self._magnitude[window].shape, np.uint32)
+        generators = list(self._numbers)
         for j, number in enumerate(self._generator[window]):
             if number >= 0:
-                config, local = self._generators[number]
+                config, local = generators[number]
                 values[j] = config.row(local, self._magnitude[window.start + j], self._columns)
         return values, self._negative[window] & (self._generator[window] >= 0)[:, None, None]
 
@@ -216,10 +218,7 @@ class Banks:
         return cube.transpose(2, 0, 1, 3).reshape(self._reduction_banks, 1 << decode.bits, -1)
 
     def _generator_id(self, config: RowConfig, local: int) -> int:
-        entry = (config, local)
-        if entry not in self._generators:
-            self._generators.append(entry)
-        return self._generators.index(entry)
+        return self._numbers.setdefault((config, local), len(self._numbers))
 
     def _window(self, row_base: int, steps: int, rows: int) -> slice:
         end = row_base + steps * rows

@@ -51,8 +51,8 @@ def test_table_products(shape: tuple[int, int, int], signed: bool, way: str, mon
 
 WAYS = {
     "look_up": reference._look_up,
-    "gather": lambda rows, columns, table: reference._gather(rows, columns, table.T),
-    "gather_exchanged": lambda rows, columns, table: reference._gather(columns, rows, table).T,
+    "gather": reference._gather,
+    "gather_exchanged": lambda rows, columns, table: reference._gather(columns, rows, table.T).T,
 }
 
 
