@@ -26,7 +26,7 @@ func.func @into_gemm(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
   func.return %n : tensor<1x2xf32>
 }
 // CHECK-LABEL: @into_gemm
-// CHECK-NEXT:  nn.gemm %x weights #nn.blob<"{{.*}}", tensor<2x2xf32>> bias
+// CHECK-NEXT:  nn.gemm %x weights #nn.blob<"{{[0-9a-f]+}}", tensor<2x2xf32>> bias
 // CHECK-NEXT:  func.return
 
 func.func @conv_has_other_users(%x: tensor<1x2x4x4xf32>) -> tensor<1x2x4x4xf32> {
@@ -37,7 +37,7 @@ func.func @conv_has_other_users(%x: tensor<1x2x4x4xf32>) -> tensor<1x2x4x4xf32> 
 }
 // CHECK-LABEL: @conv_has_other_users
 // CHECK-NEXT:  %c = nn.conv
-// CHECK-NEXT:  %n = nn.conv %c weights #nn.blob<"{{.*}}", tensor<2x1x1x1xf32>> bias #nn.blob<"{{.*}}", tensor<2xf32>> {{.*}}group = 2 : i64
+// CHECK-NEXT:  %n = nn.conv %c weights #nn.blob<"{{[0-9a-f]+}}", tensor<2x1x1x1xf32>> bias #nn.blob<"{{[0-9a-f]+}}", tensor<2xf32>> {{.*}}group = 2 : i64
 // CHECK-NEXT:  nn.add
 
 func.func @behind_add(%x: tensor<1x2x4x4xf32>) -> tensor<1x2x4x4xf32> {
@@ -63,4 +63,4 @@ func.func @vector(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
   func.return %n : tensor<1x2xf32>
 }
 // CHECK-LABEL: @vector
-// CHECK-NEXT:  %n = nn.gemm %x weights #nn.blob<"{{.*}}", tensor<2x2xf32>> bias
+// CHECK-NEXT:  %n = nn.gemm %x weights #nn.blob<"{{[0-9a-f]+}}", tensor<2x2xf32>> bias

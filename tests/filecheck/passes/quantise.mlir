@@ -10,8 +10,8 @@ func.func @main(%x: tensor<1x2x4x4xf32>) -> tensor<1x2x4x4xf32> attributes {arg_
 }
 // The input is read by a 6-bit layer: 31 codes on each side. Weights of 4 bits have 7.
 // CHECK:      %[[X:.*]] = nn.quantize %x {low = -31 : i64, high = 31 : i64} : tensor<1x2x4x4xf32> -> tensor<1x2x4x4x!nn.quant<si8, 0.040967741935483873, 0>>
-// CHECK-NEXT: %c = nn.conv %[[X]] weights #nn.blob<"{{.*}}", tensor<2x1x1x1xi8>> bias #nn.blob<"{{.*}}", tensor<2xi32>>
-// CHECK-SAME:   weight_scales = #nn.blob<"{{.*}}", tensor<2xf64>>, weight_zero = 0 : i64, requant_m = #nn.blob<"{{.*}}", tensor<2xi32>>, requant_s = #nn.blob<"{{.*}}", tensor<2xui8>>
+// CHECK-NEXT: %c = nn.conv %[[X]] weights #nn.blob<"{{[0-9a-f]+}}", tensor<2x1x1x1xi8>> bias #nn.blob<"{{[0-9a-f]+}}", tensor<2xi32>>
+// CHECK-SAME:   weight_scales = #nn.blob<"{{[0-9a-f]+}}", tensor<2xf64>>, weight_zero = 0 : i64, requant_m = #nn.blob<"{{[0-9a-f]+}}", tensor<2xi32>>, requant_s = #nn.blob<"{{[0-9a-f]+}}", tensor<2xui8>>
 // CHECK-SAME:   low = 0 : i64, high = 255 : i64}
 // CHECK-SAME:   -> tensor<1x2x4x4x!nn.quant<ui8, 0.019999999999999997, 0>>
 // Both factors of the sum are 0.02 / (10 / 127) of 2^25.
