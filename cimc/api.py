@@ -23,7 +23,6 @@ from cimc.passes.pipeline import STAGE_AFTER
 from cimc.passes.plan import Plan
 from cimc.sim.emulate import emulate
 from cimc.sim.simulator import SimulatorName
-from cimc.sim.standalone import write_standalone
 from cimc.sim.verify import Level, verify
 from cimc.sim.verify_each import MeaningChecker
 from cimc.targets import Target
@@ -172,4 +171,3 @@ class CompiledModel:
         """
         with staged(Path(folder)) as stage:
             write_artifacts(stage, self.compilation, self.report)
-            write_standalone(stage, self.compilation)

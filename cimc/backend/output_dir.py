@@ -27,6 +27,8 @@ BY_PRODUCTS = {"sim_build", "__pycache__", "results.xml", ".pytest_cache"}
 def check_replaceable(out: Path) -> None:
     """Make sure, before any work, that `out` can be written.
 
+    Nothing is created.
+
     Raises:
         InvalidInput: it is a file, holds anything that cimc did not write, or cannot be created.
     """
@@ -41,8 +43,10 @@ def check_replaceable(out: Path) -> None:
                 "move them away or choose another directory with -o"
             )
     with _writable(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out.parent):
+        existing = next(folder for folder in out.absolute().parents if folder.exists())
+        if not existing.is_dir():
+            raise FileExistsError
+        with tempfile.TemporaryFile(dir=existing):
             pass
 
 
@@ -55,6 +59,7 @@ def staged(out: Path) -> Generator[Path, None, None]:
     """
     check_replaceable(out)
     with _writable(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
         stage = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         with _writable(out):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TextIO
 
@@ -15,10 +16,11 @@ from cimc.api import STAGES, CompiledModel, compile
 from cimc.backend.compiler import AfterPass, print_module
 from cimc.backend.output_dir import check_replaceable
 from cimc.backend.terminal_table import report_text
-from cimc.cli.main import command_overview
+from cimc.cli.main import COMMANDS, command_overview
 from cimc.cli.progress import Progress
 from cimc.diagnostics import InvalidModel, UsageError, did_you_mean
 from cimc.passes.pipeline import PIPELINE
+from cimc.sim.simulator import require_tools
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -106,7 +108,9 @@ def run(argv: Sequence[str]) -> int:
     args = build_parser().parse_args(argv)
     model = Path(args.model)
     if not model.is_file():
-        raise InvalidModel(f"{model}: no such model file")
+        close = get_close_matches(args.model, COMMANDS, n=1)
+        hint = f"; did you mean the command '{close[0]}'?" if close else ""
+        raise InvalidModel(f"{model}: no such model file{hint}")
     for name in args.print_ir_after:
         if name not in PIPELINE:
             raise UsageError(
@@ -115,6 +119,8 @@ def run(argv: Sequence[str]) -> int:
     output = Path(args.output) if args.output else Path("build") / model.stem
     if not args.emit:
         check_replaceable(output)
+        if args.verify == "rtl":
+            require_tools(args.simulator)
     progress = Progress(verbose=args.verbose)
     compiled = _compile(args, model, progress)
     if args.emit:
