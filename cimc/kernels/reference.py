@@ -111,10 +111,9 @@ def _exact(rows: _Side, columns: _Side) -> Sums:
     left, right = rows.signed(), columns.signed()
     k = left.shape[1]
     step = max(1, _FLOAT32_EXACT // max(1, rows.largest * columns.largest))
-    sums = np.zeros((left.shape[0], right.shape[0]), np.int32)
-    for at in range(0, k, step):
-        part = left[:, at : at + step] @ right[:, at : at + step].T
-        sums += part.astype(np.int32)
+    sums = (left[:, :step] @ right[:, :step].T).astype(np.int32)
+    for at in range(step, k, step):
+        sums += (left[:, at : at + step] @ right[:, at : at + step].T).astype(np.int32)
     return sums
 
 

@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 
 from cimc.quant import sign_magnitude
 from cimc.sim.emulator_array import ArrayState, Parameters, run_array
-from cimc.sim.emulator_memory import ActivationBuffer, Bytes, Dram, MachineFault, require
+from cimc.sim.emulator_memory import (
+    ActivationBuffer,
+    Bytes,
+    Dram,
+    MachineFault,
+    require,
+    untouched_bytes,
+)
 from cimc.sim.emulator_rows import Banks, RowConfig
 from cimc.sim.emulator_vector import run_vector
 from cimc.targets import Geometry, Target
@@ -62,6 +69,7 @@ class Emulator:
         self._dram = Dram(memory, batch)
         self._buffer = ActivationBuffer(batch, g.activation_bytes)
         self._lut = np.zeros(_LUT_BYTES, np.uint8)
+        psums = untouched_bytes(4 * batch * g.psum_entries * g.outputs)
         zero = Parameters.decode(np.zeros(8 * g.outputs, np.uint8))
         self._array = ArrayState(
             g,
@@ -69,7 +77,7 @@ class Emulator:
             Banks(g),
             np.zeros(g.step_entries, np.int64),
             [zero, zero],
-            np.zeros((batch, g.psum_entries, g.outputs), np.int32),
+            psums.view(np.int32).reshape(batch, g.psum_entries, g.outputs),
         )
         self._fetched = b""
 

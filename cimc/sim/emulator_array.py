@@ -14,8 +14,8 @@ from cimc.sim.emulator_rows import Banks, DecodeConfig, product_table
 from cimc.targets import Geometry
 from cimc.targets.isa import Command
 
-_CHUNK_BYTES = 1 << 26
-"""Activation codes that are expanded at a time."""
+_CHUNK_ELEMENTS = 1 << 21
+"""Activation codes, and accumulators, that are worked on at a time."""
 
 
 @dataclass(frozen=True)
@@ -79,15 +79,17 @@ def run_array(state: ArrayState, command: Command) -> None:
     addresses = _addresses(state, command)
     pixels = len(addresses)
     batch = len(state.psums)
-    items = max(1, _CHUNK_BYTES // max(1, addresses.size))
-    product = _product(state, command)
+    lanes = slice(state.geometry.outputs if command["psum_out"] else command["lanes"])
+    product = _product(state, command, lanes)
+    items = max(1, _CHUNK_ELEMENTS // (pixels * max(addresses.shape[1], state.geometry.outputs)))
     entries = slice(command["psum"], command["psum"] + pixels)
     for first in range(0, batch, items):
         part = slice(first, min(first + items, batch))
         codes = state.buffer.gather(addresses, part).reshape(-1, addresses.shape[1])
-        acc = product.sums(codes).reshape(-1, pixels, state.geometry.outputs)
+        sums = product.sums(codes)
+        acc = sums.reshape(-1, pixels, sums.shape[1])
         if command["psum_in"]:
-            acc += state.psums[part, entries]
+            acc += state.psums[part, entries, lanes]
         if command["psum_out"]:
             state.psums[part, entries] = acc
         else:
@@ -129,7 +131,7 @@ def _post_process(state: ArrayState, command: Command, acc: NDArray[np.int32], p
     lanes = command["lanes"]
     p = state.parameters[command["param_set"]]
     codes = requantise(
-        acc[:, :, :lanes],
+        acc,
         p.bias[:lanes],
         p.multiplier[:lanes],
         p.shift[:lanes],
@@ -181,34 +183,34 @@ class _RowProduct:
     """Windows over anything: the products of every reduction position from its rows."""
 
     codes: _Codes
-    products: list[NDArray[np.int32]]
-    """By step: [reduction_banks, 2^bits, outputs]."""
+    products: NDArray[np.int32]
+    """[steps * reduction_banks, 2^bits, outputs]"""
 
     def sums(self, codes: Bytes) -> NDArray[np.int32]:
         """Accumulators [rows, outputs] of activation bytes [rows, steps * reduction_banks]."""
-        by_position = np.concatenate(self.products)
-        acc = np.zeros((len(codes), by_position.shape[2]), np.int32)
-        for products, column in zip(by_position, codes.T, strict=True):
+        acc = np.zeros((len(codes), self.products.shape[2]), np.int32)
+        for products, column in zip(self.products, codes.T, strict=True):
             term = products[self.codes.magnitude[column]]
             acc += np.where(self.codes.negative[column][:, None], -term, term)
         return acc
 
 
-def _product(state: ArrayState, command: Command) -> _TableProduct | _RowProduct:
+def _product(state: ArrayState, command: Command, lanes: slice) -> _TableProduct | _RowProduct:
+    """How accumulators of output channels `lanes` follow from activation bytes."""
     g, banks = state.geometry, state.banks
     decode, rows = decode_config(command), command["rows"]
     base, steps = command["row_base"], command["steps"]
     codes = _Codes.of(command)
     found = banks.operands(base, steps, rows)
     if found is None:
-        by_step = [banks.signed_products(base + s * rows, rows, decode) for s in range(steps)]
-        return _RowProduct(codes, by_step)
+        by_step = (banks.signed_products(base + s * rows, rows, decode) for s in range(steps))
+        return _RowProduct(codes, np.concatenate([p[:, :, lanes] for p in by_step]))
     # [step, cluster, position, lane] -> [step, position, cluster, lane]
     shape = (steps, g.clusters, g.reduction_banks, g.lanes)
     flat = (steps * g.reduction_banks, g.outputs)
     return _TableProduct(
         codes,
-        found.magnitude.reshape(shape).transpose(0, 2, 1, 3).reshape(flat),
-        found.negative.reshape(shape).transpose(0, 2, 1, 3).reshape(flat),
+        found.magnitude.reshape(shape).transpose(0, 2, 1, 3).reshape(flat)[:, lanes],
+        found.negative.reshape(shape).transpose(0, 2, 1, 3).reshape(flat)[:, lanes],
         product_table(found.pattern, decode, g.lane_columns),
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from mmap import mmap
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +13,8 @@ from cimc.diagnostics import VerifyFailed
 Bytes = NDArray[np.uint8]
 
 PAGE_BYTES = 1 << 12
+_LEAST_RUN = 16
+"""Mean bytes of a run of addresses from which slices are quicker than single bytes."""
 
 
 class MachineFault(VerifyFailed):
@@ -96,11 +101,19 @@ def _overlap(page: int, address: int, size: int) -> tuple[slice, slice]:
     return slice(start - origin, stop - origin), slice(start - address, stop - address)
 
 
+def untouched_bytes(size: int) -> Bytes:
+    """`size` zero bytes that take memory page by page as they are written.
+
+    np.zeros asks the kernel for huge pages, of which a large batch then fills one an item.
+    """
+    return np.frombuffer(mmap(-1, size), np.uint8)
+
+
 class ActivationBuffer:
     """`data` [batch, size] bytes; `size` is a power of two and addresses wrap."""
 
     def __init__(self, batch: int, size: int):
-        self.data = np.zeros((batch, size), np.uint8)
+        self.data = untouched_bytes(batch * size).reshape(batch, size)
         self._mask = size - 1
 
     def wrap(self, addresses: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -115,12 +128,33 @@ class ActivationBuffer:
         self, addresses: NDArray[np.int64], data: Bytes, items: slice = slice(None)
     ) -> None:
         """Write `data` [items, n] at `addresses` [n]; of equal addresses the last one counts."""
-        self.data[items, self.wrap(addresses)] = data
+        at = self.wrap(addresses)
+        ends = [*(np.flatnonzero(np.diff(at) != 1) + 1), len(at)]
+        if len(ends) * _LEAST_RUN > len(at):
+            self.data[items, at] = data
+            return
+        start = 0
+        for end in ends:
+            self.data[items, at[start] : at[start] + end - start] = data[:, start:end]
+            start = end
 
     def read(self, address: int, size: int) -> Bytes:
         """[batch, size] from `address` on."""
-        return self.gather(np.arange(address, address + size))
+        parts = [self.data[:, at : at + length] for at, length in self._runs(address, size)]
+        return np.concatenate(parts, axis=1)
 
     def write(self, address: int, data: Bytes) -> None:
-        """Write `data` [batch or 1, size] from `address` on."""
-        self.scatter(np.arange(address, address + data.shape[-1]), data)
+        """Write `data` [batch or 1, size] from `address` on; more than the buffer wraps too."""
+        done = 0
+        for at, length in self._runs(address, data.shape[-1]):
+            self.data[:, at : at + length] = data[..., done : done + length]
+            done += length
+
+    def _runs(self, address: int, size: int) -> Iterator[tuple[int, int]]:
+        """(start, length) of the runs without wrap that make up `size` bytes from `address`."""
+        done = 0
+        while done < size:
+            at = (address + done) & self._mask
+            length = min(size - done, self._mask + 1 - at)
+            yield at, length
+            done += length

@@ -141,7 +141,7 @@ def test_halves_go_to_even(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("chunk", [1, 1 << 26])
 def test_a_batch_equals_single_runs(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(emulator_array, "_CHUNK_BYTES", chunk)
+    monkeypatch.setattr(emulator_array, "_CHUNK_ELEMENTS", chunk)
     monkeypatch.setattr(emulator_vector, "_CHUNK_ELEMENTS", chunk)
     program = RandomProgram(SMALL, 7)
     size, rng = SMALL.geometry.activation_bytes, np.random.default_rng(0)
