@@ -83,7 +83,7 @@ class HostInput:
         top, left, bottom, right = self.type.margins
         pads = ((0, 0), (top, bottom), (left, right), (0, 0))
         padded = np.pad(codes, pads, constant_values=self.type.zero_point.data)
-        return (padded & 0xFF).astype(np.uint8).reshape(len(codes), -1)
+        return (padded & 0xFF).astype(np.uint8).reshape(len(codes), self.type.size_bytes)
 
 
 @dataclass(frozen=True)
