@@ -6,6 +6,8 @@ The first zone lies around address 0, so that its addresses wrap.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from cimc.targets import Target
@@ -33,7 +35,15 @@ class RandomProgram:
             maker = makers[self.rng.integers(len(makers))]
             self.body += [maker()]
         self.body.append(self._store())
+        self._serialise()
         self._relocate()
+
+    def _serialise(self) -> None:
+        """Tokens from every command to the next, where another unit executes that."""
+        for giver, taker in pairwise(self.body):
+            if giver.unit is not None and taker.unit not in (None, giver.unit):
+                giver.values["signal"] = 1 << taker.unit
+                taker.values["wait"] = 1 << giver.unit
 
     def _relocate(self) -> None:
         base = len(program_bytes(self.body, self.target))
