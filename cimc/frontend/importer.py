@@ -203,14 +203,16 @@ class Importer:
         except NodeUnsupported as e:
             self.unsupported.append(str(e))
             results = []
-        if len(results) < len(proto.output):
-            guesses = [self.placeholder(name) for name in proto.output]
-            results = [*results, *guesses[len(results) :]]
-        self.values.update(zip(proto.output, results, strict=False))
+        computed = any(v is not None and is_tensor(v) for v in node.inputs)
+        missing = proto.output[len(results) :]
+        guesses = [self.placeholder(name) if computed else None for name in missing]
+        self.values.update(zip(proto.output, [*results, *guesses], strict=False))
 
     def results(self, node: Node) -> list[Value | None]:
         """Values of the outputs that are known."""
         proto = node.proto
+        if any(word in proto.op_type.lower() for word in ("quantize", "qlinear", "qgemm")):
+            raise node.unsupported("quantised models are not imported; export the float model")
         constants = [v for v in node.inputs if v is not None and not is_tensor(v)]
         if len(constants) == sum(map(bool, proto.input)) and can_fold(proto):
             return self.folded(node)

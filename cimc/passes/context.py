@@ -10,13 +10,13 @@ from xdsl.dialects import get_all_dialects
 from cimc.dialects.bit import Bit
 from cimc.dialects.cim import Cim
 from cimc.dialects.nn import Nn
-from cimc.frontend.data import Calibration
 from cimc.passes.plan import Plan
 from cimc.targets import Target
 from cimc.weights import WeightStore
 
 if TYPE_CHECKING:
     from cimc.cost.cycles import CycleReport
+    from cimc.frontend.data import Calibration
     from cimc.passes.schedule_commands import Schedule
 
 UPSTREAM_DIALECTS = ("builtin", "func", "hw", "comb")
