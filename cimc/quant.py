@@ -30,7 +30,7 @@ def round_half_even_shift(value: ArrayLike, shift: ArrayLike) -> NDArray[np.int6
     half = np.uint64(1) << np.maximum(s - 1, 0).astype(np.uint64)
     odd = (floor & 1).astype(np.bool_)
     up = (rest > half) | ((rest == half) & odd)
-    return floor + (up & (s > 0))
+    return floor + up
 
 
 def wrap_int32(value: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -30,7 +30,6 @@ from cimc.targets.isa import COMMAND_BYTES, Command, Opcode, decode
 
 __all__ = ["Emulator", "EmulatorRun", "MachineFault", "batch_limit"]
 
-_OFFSET_BITS = 20
 _LUT_BYTES = 256
 
 
@@ -192,8 +191,8 @@ class Emulator:
         params = 8 * g.outputs if command["has_params"] else 0
         weights = steps * g.banks * g.lanes
         data = self._common(command["dram"], 4 * entries + params + weights)
-        offsets = data[: 4 * entries].view("<u4").astype(np.int64)
-        state.steps[base : base + entries] = offsets & ((1 << _OFFSET_BITS) - 1)
+        # Only the low 20 bits count, since addresses wrap at 2^20 bytes or less.
+        state.steps[base : base + entries] = data[: 4 * entries].view("<u4")
         if params:
             lanes = data[4 * entries : 4 * entries + params]
             state.parameters[command["param_set"]] = Parameters.decode(lanes)

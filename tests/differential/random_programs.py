@@ -97,7 +97,8 @@ class RandomProgram:
         return Command(Opcode.LOAD, {"dram": self._put(self._bytes(size)), "bytes": size})
 
     def _span(self) -> tuple[int, int]:
-        return self._int(1, 5 * self.g.beat_bytes), self._int(0, self.g.activation_bytes - 1)
+        size, last = self._int(1, 5 * self.g.beat_bytes), self.g.activation_bytes - 1
+        return size, self._int(last - size if self.rng.random() < 0.3 else 0, last)
 
     def _load(self) -> Command:
         size, address = self._span()
@@ -136,8 +137,10 @@ class RandomProgram:
             "has_params": self._int(0, 1) if params is None else int(params),
             "param_set": 0 if params else self._int(0, 1),
         }
-        offsets = self.rng.integers(0, g.activation_bytes // 32, steps).astype("<u4").tobytes()
-        data = offsets + bytes(-len(offsets) % g.beat_bytes)
+        offsets = self.rng.integers(0, g.activation_bytes // 32, steps).astype("<u4")
+        offsets |= self.rng.integers(0, 1 << 12, steps).astype("<u4") << 20  # not used
+        data = offsets.tobytes()
+        data += bytes(-len(data) % g.beat_bytes)
         if values["has_params"]:
             data += b"".join(self._parameter() for _ in range(g.outputs))
         values["dram"] = self._put(data + self._bytes(steps * g.banks * g.lanes))
@@ -156,11 +159,8 @@ class RandomProgram:
         nx, ny, reads = self._int(1, 3), self._int(1, 2), (1, 1, 2, 4, 8)[self._int(0, 4)]
         read, write = self._zones()
         values = {n: w[n] for n in ("bits", "pc_bits", "first_row", "rows", "row_base", "steps")}
-        if self._mismatches and self.rng.random() < 0.3:
-            values.update(self._row_config())
-            values["steps"] = min(values["steps"], g.bank_rows // values["rows"])
-            last = g.bank_rows - values["steps"] * values["rows"]
-            values["row_base"] = min(last, values["row_base"] + self._int(0, 1))
+        if self._mismatches and self.rng.random() < 0.4:
+            values.update(self._mismatch(values))
         lanes = self._int(1, g.outputs)
         post = int(self.rng.random() < 0.7)
         least = max(values["steps"] * reads, -(-lanes // g.requant_lanes) if post else 1)
@@ -186,6 +186,15 @@ class RandomProgram:
             **self._codes(),
         )
         return Command(Opcode.ARRAY, values)
+
+    def _mismatch(self, values: dict[str, int]) -> dict[str, int]:
+        """Other rows than those that were loaded, or windows across row-groups."""
+        shifted = {"rows": values["rows"], "steps": max(1, values["steps"] - 1)}
+        other = self._row_config() if self.rng.random() < 0.5 else shifted
+        steps = min(other.get("steps", values["steps"]), self.g.bank_rows // other["rows"])
+        last = self.g.bank_rows - steps * other["rows"]
+        base = min(last, values["row_base"] + self._int(0, other["rows"] - 1))
+        return {**other, "steps": steps, "row_base": base}
 
     def _vector(self) -> Command:
         read, write = self._zones()

@@ -58,6 +58,21 @@ def test_random_program_on_the_full_machine() -> None:
     check(RandomProgram(get("daism"), 100, commands=5))
 
 
+class HalfGroups(RandomProgram):
+    """Loads row-groups of 8 rows and reads them, too, as twice as many groups of 4."""
+
+    def _row_config(self) -> dict[str, int]:
+        return {"bits": 8, "pc_bits": 1, "first_row": 0, "rows": 8}
+
+    def _mismatch(self, values: dict[str, int]) -> dict[str, int]:
+        return {"bits": 4, "rows": 4, "steps": 2 * values["steps"]}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_windows_that_are_parts_of_row_groups(seed: int) -> None:
+    check(HalfGroups(SMALL, seed))
+
+
 def swap_wordlines(monkeypatch: pytest.MonkeyPatch) -> None:
     original = DecodeConfig.wordlines
 
