@@ -36,6 +36,8 @@ def read_model(path: Path) -> ModelProto:
         raise InvalidModel(
             f"{path}: not an ONNX model, or truncated ({len(data)} bytes); export it again"
         ) from e
+    if not all(isinstance(text, str) for text in texts(model)):
+        raise InvalidModel(f"{path}: damaged: a name is not UTF-8; export it again")
     if not model.graph.node:
         raise InvalidModel(f"{path}: empty graph: no nodes in {len(data)} bytes")
     check_opset(path, model)
@@ -68,6 +70,21 @@ def opset_of(model: ModelProto) -> int:
     """Version of the standard operators; 0 when the model names none."""
     versions = [o.version for o in model.opset_import if o.domain in ("", "ai.onnx")]
     return max(versions, default=0)
+
+
+def texts(model: ModelProto) -> Iterator[object]:
+    """Every name that import reads; protobuf hands out damaged text as bytes."""
+    graph = model.graph
+    for node in graph.node:
+        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+        yield from (attribute.name for attribute in node.attribute)
+    for value in (*graph.input, *graph.output):
+        yield value.name
+        yield from (d.dim_param for d in value.type.tensor_type.shape.dim)
+    for tensor in tensors(model):
+        yield tensor.name
+        yield from (part for entry in tensor.external_data for part in (entry.key, entry.value))
+    yield from (opset.domain for opset in model.opset_import)
 
 
 def tensors(model: ModelProto) -> Iterator[TensorProto]:

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from xdsl.context import Context
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp
-from xdsl.ir import Block, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
+from cimc.diagnostics import pass_fail
 from cimc.dialects.nn import (
     FlattenOp,
     MaxPoolOp,
@@ -87,6 +88,8 @@ class CalibratePass(ModulePass):
         seen: dict[SSAValue[Any], Seen] = {}
 
         def observe(value: SSAValue[Any], x: NDArray[Any]) -> None:
+            if isinstance(value.owner, Operation) and not np.isfinite(x).all():
+                raise pass_fail(value.owner, "gives NaN or infinite values on calibration data")
             if not isinstance(value.owner, KEEPS_TYPE):
                 seen.setdefault(value, Seen()).add(x)
 

@@ -204,7 +204,7 @@ class Quantiser:
                 bits = self.bits[op.x]
                 properties |= weight_properties(op, inputs[0], y, bits, self.weights) | clamp
             case AddOp():
-                properties |= sum_properties(inputs[0], inputs[1], y) | clamp
+                properties |= self.sum_properties(op, inputs[0], inputs[1], y) | clamp
             case FlattenOp():
                 pass
             case MaxPoolOp():
@@ -220,6 +220,14 @@ class Quantiser:
                 raise pass_fail(op, "has no quantised form")
         return type(op)(operands, result, properties)
 
+    def sum_properties(self, op: AddOp, a: QuantType, b: QuantType, y: QuantType) -> Properties:
+        """Integer factors of an addition."""
+        factors = (a.scale_value / y.scale_value, b.scale_value / y.scale_value)
+        if max(factors) >= 1 << 31:
+            raise pass_fail(op, f"operands are {max(factors):.3g} times as large as the result")
+        (m0, m1), shift = encode_multipliers(*factors)
+        return {"m0": int_attr(m0), "m1": int_attr(m1), "shift": int_attr(shift)}
+
     def clamp(self, op: NnOp, y: QuantType) -> Properties:
         """`low` and `high`: the codes of the precision, narrowed by the activation of `op`."""
         low, high = code_range(y, self.bits.get(op.y, 8))
@@ -227,14 +235,6 @@ class Quantiser:
         first, last = (round(end / y.scale_value) + y.zero for end in interval)
         low, high = (min(max(end, first), last) for end in (low, high))
         return {"low": int_attr(low), "high": int_attr(high)}
-
-
-def sum_properties(a: QuantType, b: QuantType, y: QuantType) -> Properties:
-    """Integer factors of an addition."""
-    (m0, m1), shift = encode_multipliers(
-        a.scale_value / y.scale_value, b.scale_value / y.scale_value
-    )
-    return {"m0": int_attr(m0), "m1": int_attr(m1), "shift": int_attr(shift)}
 
 
 def mean_properties(x: QuantType, y: QuantType, kernel: tuple[int, ...]) -> Properties:
