@@ -11,14 +11,17 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
+from xdsl.dialects.builtin import ArrayAttr, Float32Type, ModuleOp, StringAttr
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Operation, SSAValue
 
 from cimc.diagnostics import InvalidInput
 from cimc.dialects import nn
-from cimc.dialects.nn import quant_of, shape_of
+from cimc.dialects.nn import quant_of, shape_of, tensor_of
 from cimc.interp import nn_float, nn_quantised
+from cimc.interp.nn_host import host
+from cimc.interp.nn_layout import move
+from cimc.interp.nn_unary import unary
 from cimc.weights import WeightStore
 
 Array: TypeAlias = NDArray[Any]
@@ -31,7 +34,7 @@ class NnRun:
 
     outputs: dict[str, Array] = field(default_factory=dict[str, Array])
     tensors: dict[Operation, Array] = field(default_factory=dict[Operation, Array])
-    """Result of every operation, when they were asked for."""
+    """First result of every operation, when they were asked for."""
 
 
 def main_function(module: ModuleOp) -> FuncOp:
@@ -80,13 +83,14 @@ def run(
             names = end_names(function, "res_names")
             result.outputs = dict(zip(names, (values[v] for v in op.arguments), strict=True))
             break
-        y = execute(op, [values[v] for v in op.operands], weights)
-        values[op.results[0]] = y
-        uses[op.results[0]] = op.results[0].uses.get_length()
-        if observe is not None:
-            observe(op.results[0], y)
+        results = execute_all(op, [values[v] for v in op.operands], weights)
+        for value, y in zip(op.results, results, strict=True):
+            values[value] = y
+            uses[value] = value.uses.get_length()
+            if observe is not None:
+                observe(value, y)
         if intermediates:
-            result.tensors[op] = y
+            result.tensors[op] = results[0]
         for operand in op.operands:
             uses[operand] -= 1
             if uses[operand] == 0:
@@ -106,18 +110,26 @@ def bind_inputs(function: FuncOp, inputs: Mapping[str, Array]) -> dict[SSAValue[
         if array.shape[1:] != shape[1:]:
             wanted = ["N", *shape[1:]]
             raise InvalidInput(f"input '{name}' has shape {list(array.shape)}, expected {wanted}")
-        values[argument] = array if quant_of(argument) else array.astype(np.float32, copy=False)
+        is_float = isinstance(tensor_of(argument).get_element_type(), Float32Type)
+        values[argument] = array.astype(np.float32, copy=False) if is_float else array
     return values
 
 
+def execute_all(op: Operation, args: list[Array], weights: WeightStore) -> list[Array]:
+    """Results of one operation on `args`."""
+    if isinstance(op, nn.HostOp):
+        return host(op, args, weights)
+    return [execute(op, args, weights)]
+
+
 def execute(op: Operation, args: list[Array], weights: WeightStore) -> Array:
-    """Result of one operation on `args`."""
+    """Result of an operation that runs on the machine."""
     if isinstance(op, nn.QuantizeOp):
         return nn_quantised.to_codes(op, args[0])
     if isinstance(op, nn.DequantizeOp):
         return nn_quantised.to_floats(op, args[0])
-    if isinstance(op, nn.FlattenOp):
-        return args[0].reshape(len(args[0]), -1)
+    if isinstance(op, nn.MoveOp):
+        return move(op, args[0])
     if quant_of(op.results[0]) is not None:
         return execute_quantised(op, args, weights)
     return execute_float(op, args, weights)
@@ -131,8 +143,12 @@ def execute_float(op: Operation, args: list[Array], weights: WeightStore) -> Arr
             return nn_float.conv(op, x, weights)
         case nn.GemmOp():
             return nn_float.gemm(op, x, weights)
-        case nn.AddOp():
-            return nn_float.activate(op, x + args[1])
+        case nn.TwoInputOp():
+            return nn_float.two_inputs(op, x, args[1])
+        case nn.UnaryOp():
+            return unary(op, x)
+        case nn.ConcatOp():
+            return np.concatenate(args, axis=1)
         case nn.PoolOp():
             return nn_float.pool(op, x)
         case nn.BatchNormOp():

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from cimc.dialects.nn import (
     ActivatedOp,
+    AddOp,
     AveragePoolOp,
     BatchNormOp,
     BlobAttr,
@@ -14,8 +15,10 @@ from cimc.dialects.nn import (
     ConvOp,
     GemmOp,
     MaxPoolOp,
+    MulOp,
     PadOp,
     PoolOp,
+    TwoInputOp,
     shape_of,
 )
 from cimc.interp.nn_windows import conv_window, largest, pool_window, slices, total
@@ -77,18 +80,27 @@ def gemm(op: GemmOp, x: Floats, weights: WeightStore) -> Floats:
     return activate(op, y)
 
 
+def two_inputs(op: TwoInputOp, a: Floats, b: Floats) -> Floats:
+    """Sum, difference or product."""
+    if isinstance(op, MulOp):
+        return activate(op, a * b)
+    assert isinstance(op, AddOp)
+    return activate(op, a + b if op.negate_b is None else a - b)
+
+
 def pool(op: PoolOp, x: Floats) -> Floats:
     """Maximum or mean of each window."""
-    kernel, strides, pads = pool_window(op, x)
+    window = pool_window(op, x)
+    kernel, pads = window[0], window[2]
     if isinstance(op, MaxPoolOp):
-        return largest(x, kernel, strides, pads, -np.inf)
+        return largest(x, window, -np.inf)
     if kernel == x.shape[2:] and not any(pads):
         return x.mean(axis=(2, 3), keepdims=True, dtype=np.float32)
     counts: Floats | np.float32 = np.float32(kernel[0] * kernel[1])
     if isinstance(op, AveragePoolOp) and not op.count_include_pad.value.data:
         inside = np.ones((1, 1, *x.shape[2:]), np.float32)
-        counts = total(inside, kernel, strides, pads)
-    return (total(x, kernel, strides, pads) / counts).astype(np.float32)
+        counts = np.maximum(total(inside, window), np.float32(1))
+    return (total(x, window) / counts).astype(np.float32)
 
 
 def batch_norm(op: BatchNormOp, x: Floats, weights: WeightStore) -> Floats:

@@ -114,12 +114,11 @@ def add(op: AddOp, a: Codes, b: Codes) -> Codes:
 
 def pool(op: PoolOp, x: Codes) -> Codes:
     """Maximum or scaled sum of each window."""
-    kernel, strides, pads = pool_window(op, x)
-    kind = quant(op.x)
+    window, kind = pool_window(op, x), quant(op.x)
     if isinstance(op, MaxPoolOp):
-        found = largest(x, kernel, strides, pads, kind.limits[0]).astype(np.int64) - kind.zero
+        found = largest(x, window, kind.limits[0]).astype(np.int64) - kind.zero
     else:
-        found = total(x.astype(np.int64) - kind.zero, kernel, strides, pads)
+        found = total(x.astype(np.int64) - kind.zero, window)
     return scaled(op, found * integer(op.m0))
 
 

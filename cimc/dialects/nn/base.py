@@ -23,6 +23,7 @@ from cimc.dialects.nn.attrs import BlobAttr, Floats, Tensor
 from cimc.dialects.nn.shapes import check_codes
 
 ONE_OPERAND = "$x attr-dict `:` type($x) `->` type($y)"
+TWO_OPERANDS = "$a `,` $b attr-dict `:` type($a) `,` type($b) `->` type($y)"
 
 
 class NnOp(IRDLOperation, ABC):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import I64, Float64Type, FloatAttr, IntegerAttr
+from abc import ABC
+from collections.abc import Sequence
+
+from xdsl.dialects.builtin import I64, Float64Type, FloatAttr, IntegerAttr, UnitAttr
 from xdsl.irdl import (
     irdl_op_definition,
     operand_def,
@@ -18,7 +21,7 @@ from cimc.dialects.nn.attrs import (
     quant_of,
     shape_of,
 )
-from cimc.dialects.nn.base import ONE_OPERAND, ActivatedOp, OneInputOp
+from cimc.dialects.nn.base import ONE_OPERAND, TWO_OPERANDS, ActivatedOp, OneInputOp
 from cimc.dialects.nn.shapes import (
     check_fields,
     check_rank,
@@ -29,35 +32,65 @@ from cimc.dialects.nn.shapes import (
 )
 
 
-@irdl_op_definition
-class AddOp(ActivatedOp):
-    """Sum of two tensors of the same shape.
-
-    Quantised:
-    y = clamp(rhe(((a - a.zero) * m0 + (b - b.zero) * m1) / 2^shift) + y.zero, low, high).
-    """
-
-    name = "nn.add"
-    assembly_format = "$a `,` $b attr-dict `:` type($a) `,` type($b) `->` type($y)"
+class TwoInputOp(ActivatedOp, ABC):
+    """Two tensors of one shape; `b` may instead have one value a channel: [N, C, 1, 1]."""
 
     a = operand_def(Tensor)
     b = operand_def(Tensor)
+
+    def verify_operands(self, fields: Sequence[str]) -> None:
+        """Check shapes, and `fields` of the quantised form."""
+        self.verify_activation()
+        quantised = check_same_kind(self, self.a, self.b, self.y)
+        a, b = shape_of(self.a), shape_of(self.b)
+        if b not in (a, (*a[:2], *[1] * len(a[2:]))):
+            raise verify_fail(self, f"shapes differ: {dims(a)} and {dims(b)}")
+        check_result(self, self.y, a)
+        check_fields(self, quantised, fields)
+        if quantised:
+            self.verify_clamp()
+
+
+@irdl_op_definition
+class AddOp(TwoInputOp):
+    """a + b, or a - b with `negate_b`.
+
+    Quantised:
+    y = clamp(rhe(((a - a.zero) * m0 + (b - b.zero) * m1) / 2^shift) + y.zero, low, high),
+    m1 being negative for a difference.
+    """
+
+    name = "nn.add"
+    assembly_format = TWO_OPERANDS
+
+    negate_b = opt_prop_def(UnitAttr)
     m0 = opt_prop_def(IntegerAttr[I64])
     m1 = opt_prop_def(IntegerAttr[I64])
     shift = opt_prop_def(IntegerAttr[I64])
 
     def verify_(self) -> None:
         """Check shapes and the fields of the quantised form."""
-        self.verify_activation()
-        quantised = check_same_kind(self, self.a, self.b, self.y)
-        if shape_of(self.a) != shape_of(self.b):
-            raise verify_fail(
-                self, f"shapes differ: {dims(shape_of(self.a))} and {dims(shape_of(self.b))}"
-            )
-        check_result(self, self.y, shape_of(self.a))
-        check_fields(self, quantised, ("m0", "m1", "shift", "low", "high"))
-        if quantised:
-            self.verify_clamp()
+        self.verify_operands(("m0", "m1", "shift", "low", "high"))
+        if quant_of(self.y) is not None and self.negate_b is not None:
+            raise verify_fail(self, "quantised form must not have negate_b; m1 is negative instead")
+
+
+@irdl_op_definition
+class MulOp(TwoInputOp):
+    """a * b.
+
+    Quantised: y = clamp(rhe((a - a.zero) * (b - b.zero) * m0 / 2^shift) + y.zero, low, high).
+    """
+
+    name = "nn.mul"
+    assembly_format = TWO_OPERANDS
+
+    m0 = opt_prop_def(IntegerAttr[I64])
+    shift = opt_prop_def(IntegerAttr[I64])
+
+    def verify_(self) -> None:
+        """Check shapes and the fields of the quantised form."""
+        self.verify_operands(("m0", "shift", "low", "high"))
 
 
 @irdl_op_definition
@@ -133,22 +166,6 @@ class PadOp(OneInputOp):
         check_same_kind(self, self.x, self.y)
         out = (height + pads[0] + pads[2], width + pads[1] + pads[3])
         check_result(self, self.y, (batch, channels, *out))
-
-
-@irdl_op_definition
-class FlattenOp(OneInputOp):
-    """[N, C, H, W] to [N, C*H*W], channel outermost as in ONNX; codes and scale unchanged."""
-
-    name = "nn.flatten"
-    assembly_format = ONE_OPERAND
-
-    def verify_(self) -> None:
-        """Check the shape of the result and that quantisation is unchanged."""
-        batch, channels, height, width = check_rank(self, self.x, 4)
-        check_result(self, self.y, (batch, channels * height * width))
-        check_same_kind(self, self.x, self.y)
-        if quant_of(self.x) != quant_of(self.y):
-            raise verify_fail(self, "result must have the scale and zero point of the operand")
 
 
 @irdl_op_definition

@@ -41,21 +41,6 @@ class PoolOp(OneInputOp, ABC):
     low = opt_prop_def(IntegerAttr[I64])
     high = opt_prop_def(IntegerAttr[I64])
 
-    def verify_pool(self, kernel: Ints, strides: Ints, pads: Ints) -> None:
-        """Check window, result shape and the fields of the quantised form."""
-        batch, channels, *size = check_rank(self, self.x, 4)
-        window, steps, margins = kernel.get_values(), strides.get_values(), pads.get_values()
-        check_window(self, kernel=window, strides=steps, pads=margins)
-        if any(margins[i] >= window[i % 2] for i in range(4)):
-            raise verify_fail(
-                self, f"pads {list(margins)} must be smaller than the kernel {list(window)}"
-            )
-        out = window_shape(size, window, steps, margins)
-        if min(out) < 1:
-            raise verify_fail(self, f"kernel does not fit: result would be {dims(out)}")
-        check_result(self, self.y, (batch, channels, *out))
-        self.verify_integers()
-
     def verify_integers(self) -> None:
         """Check the fields of the quantised form."""
         quantised = check_same_kind(self, self.x, self.y)
@@ -66,39 +51,67 @@ class PoolOp(OneInputOp, ABC):
             check_codes(self, self.y, self.low.value.data, self.high.value.data)
 
 
+class WindowPoolOp(PoolOp, ABC):
+    """A pool with a window that slides; cells of a window are `dilations` (default 1) apart."""
+
+    kernel = prop_def(Ints)
+    strides = prop_def(Ints)
+    pads = prop_def(Ints)
+    dilations = opt_prop_def(Ints)
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """Distance between the cells of a window, downwards and across."""
+        if self.dilations is None:
+            return 1, 1
+        down, across = self.dilations.get_values()
+        return down, across
+
+    def verify_window(self) -> None:
+        """Check window, result shape and the fields of the quantised form."""
+        batch, channels, *size = check_rank(self, self.x, 4)
+        kernel, strides = self.kernel.get_values(), self.strides.get_values()
+        pads = self.pads.get_values()
+        dilations = (1, 1) if self.dilations is None else self.dilations.get_values()
+        check_window(self, kernel=kernel, strides=strides, pads=pads, dilations=dilations)
+        span = [dilations[i] * (kernel[i] - 1) + 1 for i in (0, 1)]
+        if any(pads[i] >= span[i % 2] for i in range(4)):
+            raise verify_fail(
+                self, f"pads {list(pads)} must be smaller than the kernel {list(span)}"
+            )
+        out = window_shape(size, kernel, strides, pads, dilations)
+        if min(out) < 1:
+            raise verify_fail(self, f"kernel does not fit: result would be {dims(out)}")
+        check_result(self, self.y, (batch, channels, *out))
+        self.verify_integers()
+
+
 @irdl_op_definition
-class MaxPoolOp(PoolOp):
+class MaxPoolOp(WindowPoolOp):
     """Largest value of each window; quantised, the result keeps the type of `x`."""
 
     name = "nn.max_pool"
     assembly_format = ONE_OPERAND
 
-    kernel = prop_def(Ints)
-    strides = prop_def(Ints)
-    pads = prop_def(Ints)
-
     def verify_(self) -> None:
         """Check the window and that quantisation is unchanged."""
-        self.verify_pool(self.kernel, self.strides, self.pads)
+        self.verify_window()
         if quant_of(self.x) != quant_of(self.y):
             raise verify_fail(self, "result must have the scale and zero point of the operand")
 
 
 @irdl_op_definition
-class AveragePoolOp(PoolOp):
+class AveragePoolOp(WindowPoolOp):
     """Mean of each window; over its cells inside the map unless `count_include_pad`."""
 
     name = "nn.average_pool"
     assembly_format = ONE_OPERAND
 
-    kernel = prop_def(Ints)
-    strides = prop_def(Ints)
-    pads = prop_def(Ints)
     count_include_pad = prop_def(BoolAttr)
 
     def verify_(self) -> None:
         """Check the window; one multiplier needs one divisor, so every cell must count."""
-        self.verify_pool(self.kernel, self.strides, self.pads)
+        self.verify_window()
         counted = bool(self.count_include_pad.value.data)
         if quant_of(self.x) is not None and not counted and any(self.pads.get_values()):
             raise verify_fail(self, "quantised form with pads needs count_include_pad")

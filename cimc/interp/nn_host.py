@@ -1,0 +1,87 @@
+"""Runs `nn.host` operations: parts of the ONNX graph, by onnxruntime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Protocol
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnx import ModelProto
+from onnx.reference import ReferenceEvaluator
+
+from cimc.diagnostics import InvalidModel, loc_text
+from cimc.dialects.nn import HostOp, shape_of
+from cimc.weights import WeightStore
+
+Array = NDArray[Any]
+
+
+class Runner(Protocol):
+    """What onnxruntime and the reference implementation have in common."""
+
+    def run(self, output_names: Sequence[str] | None, feed: Mapping[str, Array]) -> list[Any]: ...
+
+
+@lru_cache(maxsize=64)
+def runner(model: bytes) -> Runner:
+    """Something that executes `model`: onnxruntime, or `onnx` where that has no kernel for it."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 1
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as failure:  # noqa: BLE001 (its bindings raise classes of their own)
+        try:
+            return ReferenceEvaluator(ModelProto.FromString(model))
+        except Exception:  # noqa: BLE001 (the same)
+            raise ValueError(str(failure).splitlines()[0]) from None
+
+
+def run_model(model: bytes, inputs: Sequence[Array]) -> list[Array]:
+    """Results of `model` on `inputs`, in the order of its graph inputs.
+
+    Raises:
+        ValueError: it cannot be executed; the text says why.
+    """
+    names = [each.name for each in ModelProto.FromString(model).graph.input]
+    executor = runner(model)
+    try:
+        results = executor.run(None, dict(zip(names, inputs, strict=True)))
+    except Exception as e:
+        reason = str(e).splitlines()[0] if str(e) else type(e).__name__
+        raise ValueError(reason) from e
+    return [np.asarray(y) for y in results]
+
+
+def host(op: HostOp, args: Sequence[Array], weights: WeightStore) -> list[Array]:
+    """Results of `op`, as many times its own batch as `args` hold.
+
+    Raises:
+        InvalidModel: onnxruntime refuses the part.
+    """
+    model = weights.get(op.model.key.data).tobytes()
+    repeats = 1
+    for value, array in zip(op.xs, args, strict=True):
+        repeats = len(array) // shape_of(value)[0] if shape_of(value) else max(1, array.size)
+    found: list[list[Array]] = []
+    for i in range(repeats):
+        part = [own(array, shape_of(x), i) for x, array in zip(op.xs, args, strict=True)]
+        try:
+            found.append(run_model(model, part))
+        except ValueError as e:
+            raise InvalidModel(f"{loc_text(op.location)}: cannot run on the host: {e}") from e
+    join = [np.concatenate if shape_of(y) or repeats == 1 else np.stack for y in op.ys]
+    return [
+        parts[0] if repeats == 1 else put(parts)
+        for put, parts in zip(join, zip(*found, strict=True), strict=True)
+    ]
+
+
+def own(array: Array, shape: tuple[int, ...], i: int) -> Array:
+    """The part of `array` that belongs to repetition `i` of a value of `shape`."""
+    if not shape:
+        return array.reshape(-1)[i]
+    return array[i * shape[0] : (i + 1) * shape[0]]
