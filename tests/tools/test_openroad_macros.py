@@ -15,7 +15,7 @@ from openroad_checks import lef_pins, liberty_pins
 from cimc.backend.openroad import flow_texts
 from cimc.backend.openroad.flow import instance_of
 from cimc.backend.openroad.macros import Macro, Port, macro_counts
-from cimc.targets import Target, get
+from cimc.targets import Geometry, Target, get
 
 pytestmark = [
     pytest.mark.tools,
@@ -23,9 +23,32 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module", params=["daism", "daism-small"])
+# The other way round where the RTL has two cases: one cluster, parameters of a group in many beats,
+# and memories of different units that happen to have one size.
+ODD = Target(
+    name="odd",
+    description="",
+    geometry=Geometry(
+        reduction_banks=4,
+        clusters=1,
+        bank_rows=32,
+        lanes=4,
+        wordline_window=12,
+        activation_bytes=1 << 12,
+        psum_entries=32,
+        step_entries=32,
+        requant_lanes=4,
+        block_commands=16,
+    ),
+    default_multiplier="exact",
+)
+
+
+@pytest.fixture(
+    scope="module", params=[get("daism"), get("daism-small"), ODD], ids=lambda t: t.name
+)
 def target(request: pytest.FixtureRequest) -> Target:
-    return get(request.param)
+    return request.param
 
 
 def rtl_pins(folder: Path, sources: dict[str, str], macro: Macro) -> dict[str, str]:

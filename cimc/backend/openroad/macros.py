@@ -119,13 +119,15 @@ def macro_counts(geometry: Geometry) -> dict[Macro, int]:
     counts = Counter(
         {bank_macro(g.bank_rows, g.lanes * (g.lane_columns + 1), g.wordline_window): g.banks}
     )
+    # Partial sums: an accumulator of every lane.
     counts[memory_macro(g.psum_entries, 32 * g.lanes)] += g.clusters
     # Activation buffer: even and odd words.
     counts[memory_macro(g.activation_bytes // g.beat_bytes // 2, beat_bits, strobe=True)] += 2
     # Instruction memory: two blocks, a command in parts of a beat.
     counts[memory_macro(2 * g.block_commands, beat_bits)] += 8 * COMMAND_BYTES // beat_bits
     # Requantisation parameters: two sets of 8 bytes an output, a group of lanes in parts of a beat.
-    counts[memory_macro(2 * g.clusters * 8 // parameter_parts, beat_bits)] += parameter_parts
+    parameter_rows = max(2, g.clusters * 8 // parameter_parts)
+    counts[memory_macro(2 * parameter_rows, beat_bits)] += parameter_parts
     # Step table: a beat holds 32-bit entries of which the address bits are kept.
     offset_bits = _address_bits(g.activation_bytes)
     counts[memory_macro(g.step_entries // step_words, step_words * offset_bits)] += 1
