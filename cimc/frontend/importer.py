@@ -117,7 +117,8 @@ class Importer:
         """Make an argument of the function, or note why it cannot be one."""
         tensor, where = value.type.tensor_type, f"{self.path.name} input '{value.name}'"
         if tensor.elem_type != TensorProto.FLOAT:
-            kind = TensorProto.DataType.Name(tensor.elem_type)
+            known = TensorProto.DataType.items()
+            kind = next((name for name, i in known if i == tensor.elem_type), "unknown")
             self.unsupported.append(f"{where}: element type {kind}; only FLOAT is supported")
             return
         sizes = [
