@@ -131,16 +131,12 @@ module cimc_postprocess (
   assign we_o    = valid;
   assign waddr_o = write_q;
 
-  always_comb begin
-    wdata_o = '0;
-    wstrb_o = '0;
-    if (valid) begin
-      for (int l = 0; l < Group; l++) begin
-        wdata_o[8*l +: 8] = cimc_math_pkg::result_byte($signed(value[11*l +: 11]), zero_q, low_q,
-                                                       high_q);
-        wstrb_o[l] = (LaneBits+1)'(write_lane_q) + (LaneBits+1)'(l) < (LaneBits+1)'(lanes_q);
-      end
-    end
+  // No function calls in always_comb: Icarus 11 then wakes every such process for ever.
+  for (genvar l = 0; l < Group; l++) begin : gen_byte
+    assign wdata_o[8*l +: 8] = valid ? cimc_math_pkg::result_byte($signed(value[11*l +: 11]),
+                                                                  zero_q, low_q, high_q)
+                                     : '0;
+    assign wstrb_o[l] = (LaneBits+1)'(write_lane_q) + (LaneBits+1)'(l) < (LaneBits+1)'(lanes_q);
   end
 
 `ifdef CIMC_ASSERT

