@@ -1,15 +1,16 @@
 """Errors that users see, and the ONNX locations that every level carries.
 
     CimcError               exit code 1
-      InvalidModel          the file is not a usable ONNX model (truncated, missing data, NaN weights, ...)
-      UnsupportedModel      valid ONNX, but something in it has no mapping (all of it listed at once)
+      InvalidModel          the file is not a usable ONNX model (truncated, no data, NaN weights)
+      UnsupportedModel      valid ONNX, but something in it has no mapping (all listed at once)
       InvalidInput          calibration data, plan or option value of the wrong shape, type or name
       DoesNotFit            a limit of the target is exceeded
       VerifyFailed          two levels that must agree do not
       ToolMissing           a program that the request needs is not installed
     UsageError              exit code 2, the command line itself is wrong
 
-A message reads ``FILE node #INDEX 'NAME' (OP): what, numbers, limit and where it comes from; remedy``.
+A message reads
+``FILE node #INDEX 'NAME' (OP): what, numbers, limit and its origin; remedy``.
 """
 
 from __future__ import annotations

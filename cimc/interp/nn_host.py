@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -19,25 +19,25 @@ from cimc.weights import WeightStore
 Array = NDArray[Any]
 
 
-class Runner(Protocol):
-    """What onnxruntime and the reference implementation have in common."""
-
-    def run(self, output_names: Sequence[str] | None, feed: Mapping[str, Array]) -> list[Any]: ...
+Runner = Callable[[dict[str, Array]], list[Any]]
+"""Results of a model on arrays by input name."""
 
 
 @lru_cache(maxsize=64)
 def runner(model: bytes) -> Runner:
-    """Something that executes `model`: onnxruntime, or `onnx` where that has no kernel for it."""
+    """Executes `model`: onnxruntime, or `onnx` where that has no kernel for it."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
     try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as failure:  # noqa: BLE001 (its bindings raise classes of their own)
         try:
-            return ReferenceEvaluator(ModelProto.FromString(model))
+            evaluator = ReferenceEvaluator(ModelProto.FromString(model))
         except Exception:  # noqa: BLE001 (the same)
             raise ValueError(str(failure).splitlines()[0]) from None
+        return lambda feed: list[Any](evaluator.run(None, feed))
+    return lambda feed: list[Any](session.run(None, feed))
 
 
 def run_model(model: bytes, inputs: Sequence[Array]) -> list[Array]:
@@ -49,7 +49,7 @@ def run_model(model: bytes, inputs: Sequence[Array]) -> list[Array]:
     names = [each.name for each in ModelProto.FromString(model).graph.input]
     executor = runner(model)
     try:
-        results = executor.run(None, dict(zip(names, inputs, strict=True)))
+        results = executor(dict(zip(names, inputs, strict=True)))
     except Exception as e:
         reason = str(e).splitlines()[0] if str(e) else type(e).__name__
         raise ValueError(reason) from e
