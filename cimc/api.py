@@ -21,8 +21,9 @@ from cimc.frontend.data import load_calibration
 from cimc.passes.context import CimContext
 from cimc.passes.pipeline import STAGE_AFTER
 from cimc.passes.plan import Plan
+from cimc.sim.cosim.tools import SimulatorName
 from cimc.sim.emulate import emulate
-from cimc.sim.simulator import SimulatorName
+from cimc.sim.standalone import CosimCase, write_cosim
 from cimc.sim.verify import Level, verify
 from cimc.sim.verify_each import MeaningChecker
 from cimc.targets import Target
@@ -88,6 +89,7 @@ class CompiledModel:
         self.compilation = compilation
         self.report: dict[str, Any] = build_report(compilation)
         """The report, schema in docs/report.md; `verify` fills in the errors."""
+        self._cosim: CosimCase | None = None
 
     @property
     def input_names(self) -> list[str]:
@@ -138,6 +140,7 @@ class CompiledModel:
         self.report["errors"] = found.errors
         self.report["verification"] = found.verification
         self.report["cycles"]["rtl"] = found.rtl_cycles
+        self._cosim = found.cosim
         return self.report
 
     def _inputs(
@@ -166,8 +169,13 @@ class CompiledModel:
     def save(self, folder: str | Path) -> None:
         """Write the output directory (docs/report.md), whole or not at all.
 
+        Without a `verify` before it there is no ``cosim/``: nothing to compare with.
+
         Raises:
             InvalidInput: it cannot be written, or holds files that cimc did not write.
         """
         with staged(Path(folder)) as stage:
             write_artifacts(stage, self.compilation, self.report)
+            if self._cosim:
+                compilation = self.compilation
+                write_cosim(stage, compilation.image, compilation.cycles, self._cosim)

