@@ -88,7 +88,7 @@ def require_tools(name: SimulatorName) -> None:
     """
     if missing := tools.missing_tools(name):
         remedies = "; ".join(dict.fromkeys(missing.values()))
-        raise ToolMissing(f"{name} needs {', '.join(missing)}; {remedies}")
+        raise ToolMissing(f"simulator {name} needs {', '.join(missing)}: {remedies}")
 
 
 def _key(name: SimulatorName, package: str, dram_bytes: int) -> str:

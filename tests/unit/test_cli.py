@@ -238,9 +238,9 @@ def test_missing_simulator(
     absent = ("g++", "iverilog")
     monkeypatch.setattr(shutil, "which", lambda name: None if name in absent else find(name))
     message = error_line(capsys, 1, [LENET, "--verify=rtl"])
-    assert "Verilator needs g++" in message
+    assert "simulator verilator needs g++: apt install g++" in message
     message = error_line(capsys, 1, [LENET, "--verify=rtl", "--simulator=icarus"])
-    assert "Icarus Verilog is not installed" in message
+    assert "simulator icarus needs iverilog: apt install iverilog" in message
     assert list(here.iterdir()) == []
 
 
