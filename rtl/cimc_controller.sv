@@ -38,7 +38,7 @@ module cimc_controller (
   always_comb begin
     case (opcode)
       cimc_pkg::OP_FETCH, cimc_pkg::OP_LOAD, cimc_pkg::OP_STORE, cimc_pkg::OP_LOAD_WEIGHTS,
-      cimc_pkg::OP_LOAD_LUT: unit = 3'b001;
+      cimc_pkg::OP_LOAD_LUT, cimc_pkg::OP_LOAD_TAPS: unit = 3'b001;
       cimc_pkg::OP_ARRAY:    unit = 3'b010;
       cimc_pkg::OP_VECTOR:   unit = 3'b100;
       default:               unit = 3'b000;
@@ -106,7 +106,7 @@ module cimc_controller (
 
 `ifdef CIMC_ASSERT
   always @(posedge clk_i) begin
-    if (state_q == StIssue && opcode > cimc_pkg::OP_VECTOR) begin
+    if (state_q == StIssue && opcode > cimc_pkg::OP_LOAD_TAPS) begin
       $fatal(1, "%m: opcode %0d does not exist (cycle %0d)", opcode, cycle_q);
     end
   end

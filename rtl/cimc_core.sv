@@ -198,6 +198,8 @@ module cimc_core (
 
   // DMA and what it fills
   logic lut_we, step_we, parameter_we, parameter_wset, weight_valid;
+  logic tap_we, vector_parameter_we, vector_parameter_wset;
+  logic [cimc_pkg::VectorTapBits-1:0] tap_windex;
   logic [cimc_pkg::StepIndexBits-1:0] step_windex;
   logic [cimc_pkg::BankBits-1:0]      weight_bank;
   logic [RowBits-1:0]                 weight_row;
@@ -225,6 +227,10 @@ module cimc_core (
     .step_index_o    (step_windex),
     .parameter_we_o  (parameter_we),
     .parameter_set_o (parameter_wset),
+    .tap_we_o        (tap_we),
+    .tap_index_o     (tap_windex),
+    .vector_parameter_we_o(vector_parameter_we),
+    .vector_parameter_set_o(vector_parameter_wset),
     .weight_valid_o  (weight_valid),
     .weight_bank_o   (weight_bank),
     .weight_row_o    (weight_row),
@@ -345,6 +351,12 @@ module cimc_core (
     .lut_we_i      (lut_we),
     .lut_beat_i    (dma_index[$clog2(256/BeatBytes)-1:0]),
     .lut_data_i    (dma_data),
+    .tap_we_i      (tap_we),
+    .tap_index_i   (tap_windex),
+    .parameter_we_i(vector_parameter_we),
+    .parameter_set_i(vector_parameter_wset),
+    .parameter_beat_i(dma_index[2:0]),
+    .tap_data_i    (dma_data),
     .buffer_re_o   (vector_re),
     .buffer_raddr_o(vector_raddr),
     .buffer_rdata_i(buffer_rdata),

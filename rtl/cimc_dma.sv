@@ -28,6 +28,10 @@ module cimc_dma (
   output logic [cimc_pkg::StepIndexBits-1:0]  step_index_o,
   output logic                                parameter_we_o,
   output logic                                parameter_set_o,
+  output logic                                tap_we_o,
+  output logic [cimc_pkg::VectorTapBits-1:0]  tap_index_o,
+  output logic                                vector_parameter_we_o,
+  output logic                                vector_parameter_set_o,
   // Row generators
   output logic                                weight_valid_o,
   output logic [cimc_pkg::BankBits-1:0]       weight_bank_o,
@@ -51,7 +55,9 @@ module cimc_dma (
   localparam int LutBeats = 256 / BeatBytes;
   localparam int ParameterBeats = cimc_pkg::Clusters * 8;
 
-  typedef enum logic [2:0] {OpFetch, OpLoad, OpStore, OpWeights, OpLut} op_e;
+  localparam int VectorParameterBeats = 8;
+
+  typedef enum logic [2:0] {OpFetch, OpLoad, OpStore, OpWeights, OpLut, OpTaps} op_e;
 
   // Fields of the command that starts
 
@@ -61,6 +67,7 @@ module cimc_dma (
   logic [cimc_pkg::CMD_LOAD_BYTES_W-1:0]       bytes;
   logic [cimc_pkg::CMD_LOAD_WEIGHTS_STEPS_W-1:0] steps;
   logic                                        has_params;
+  logic [cimc_pkg::CMD_LOAD_TAPS_TAPS_W-1:0]   taps;
 
   assign opcode = command_i[cimc_pkg::CMD_OPCODE_LSB +: cimc_pkg::CMD_OPCODE_W];
   assign dram   = command_i[cimc_pkg::CMD_LOAD_DRAM_LSB +: cimc_pkg::CMD_LOAD_DRAM_W];
@@ -69,6 +76,7 @@ module cimc_dma (
   assign steps  = command_i[cimc_pkg::CMD_LOAD_WEIGHTS_STEPS_LSB
                             +: cimc_pkg::CMD_LOAD_WEIGHTS_STEPS_W];
   assign has_params = command_i[cimc_pkg::CMD_LOAD_WEIGHTS_HAS_PARAMS_LSB];
+  assign taps   = command_i[cimc_pkg::CMD_LOAD_TAPS_TAPS_LSB +: cimc_pkg::CMD_LOAD_TAPS_TAPS_W];
 
   // Fields of the running command
   logic [cimc_pkg::CMD_DMA_ANY_W-1:0] command_q;
@@ -80,6 +88,7 @@ module cimc_dma (
   assign pace = command_q[cimc_pkg::CMD_LOAD_WEIGHTS_PACE_LSB
                           +: cimc_pkg::CMD_LOAD_WEIGHTS_PACE_W];
   assign parameter_set_o = command_q[cimc_pkg::CMD_LOAD_WEIGHTS_PARAM_SET_LSB];
+  assign vector_parameter_set_o = command_q[cimc_pkg::CMD_LOAD_TAPS_PARAM_SET_LSB];
   assign command_o = command_q;
 
   // Beats of the command that starts
@@ -95,6 +104,7 @@ module cimc_dma (
       cimc_pkg::OP_STORE:        start_op = OpStore;
       cimc_pkg::OP_LOAD_WEIGHTS: start_op = OpWeights;
       cimc_pkg::OP_LOAD_LUT:     start_op = OpLut;
+      cimc_pkg::OP_LOAD_TAPS:    start_op = OpTaps;
       default:                   start_op = OpFetch;
     endcase
     case (start_op)
@@ -103,6 +113,7 @@ module cimc_dma (
       OpWeights: start_beats = ((CountBits'(steps) + CountBits'(BeatEntries - 1))
                                 >> $clog2(BeatEntries))
                                + (has_params ? CountBits'(ParameterBeats) : '0);
+      OpTaps:    start_beats = CountBits'(taps) + CountBits'(VectorParameterBeats);
       default:   start_beats = CountBits'(({1'b0, bytes}
                                            + (cimc_pkg::CMD_LOAD_BYTES_W+1)'(dram[IndexBits-1:0])
                                            + (cimc_pkg::CMD_LOAD_BYTES_W+1)'(BeatBytes - 1))
@@ -179,11 +190,11 @@ module cimc_dma (
   logic [AddressBits-1:0] take_addr_q;   // beat in the buffer, or beat in DRAM for STORE
   logic [CountBits-1:0]   take_head_q;   // beats of the head to come
   logic [WeightBits-1:0]  take_body_q;
-  logic [CountBits-1:0]   step_beats_q;  // beats of the head that are step offsets
+  logic [CountBits-1:0]   table_beats_q; // beats of the head before the parameters: steps or taps
   logic [CountBits-1:0]   taken_q;       // beats of the head taken, parameters from 0 again
   logic                   first_q;       // no beat was taken yet
   logic [BeatBytes-1:0]   first_strobe_q, last_strobe_q, strobe;
-  logic                   take_head, take_body, last_head, last_body;
+  logic                   take_head, take_body, last_head, last_body, table_we;
 
   assign take_head = arrived_q && take_head_q != '0;
   assign take_body = arrived_q && take_head_q == '0;
@@ -211,14 +222,18 @@ module cimc_dma (
       first_strobe_q <= {BeatBytes{1'b1}} << dram[IndexBits-1:0];
       last_strobe_q  <= {BeatBytes{1'b1}} >> ~last_byte;
       taken_q        <= '0;
-      step_beats_q   <= (CountBits'(steps) + CountBits'(BeatEntries - 1)) >> $clog2(BeatEntries);
+      table_beats_q  <= (start_op == OpTaps)
+                        ? CountBits'(taps)
+                        : (CountBits'(steps) + CountBits'(BeatEntries - 1)) >> $clog2(BeatEntries);
     end else if (take_head) begin
       take_addr_q  <= take_addr_q + 1'b1;
       first_q      <= 1'b0;
-      taken_q      <= (step_we_o && step_beats_q == CountBits'(1)) ? '0 : taken_q + 1'b1;
-      if (step_we_o) step_beats_q <= step_beats_q - 1'b1;
+      taken_q      <= (table_we && table_beats_q == CountBits'(1)) ? '0 : taken_q + 1'b1;
+      if (table_we) table_beats_q <= table_beats_q - 1'b1;
     end
   end
+
+  assign table_we = take_head && (op_q == OpWeights || op_q == OpTaps) && table_beats_q != '0;
 
   always_comb begin
     strobe = '1;
@@ -229,12 +244,19 @@ module cimc_dma (
   assign index_o          = cimc_pkg::TableIndexBits'(taken_q);
   assign instruction_we_o = take_head && op_q == OpFetch;
   assign lut_we_o         = take_head && op_q == OpLut;
-  assign step_we_o        = take_head && op_q == OpWeights && step_beats_q != '0;
-  assign parameter_we_o   = take_head && op_q == OpWeights && step_beats_q == '0;
+  assign step_we_o        = table_we && op_q == OpWeights;
+  assign parameter_we_o   = take_head && op_q == OpWeights && table_beats_q == '0;
   assign step_index_o     = cimc_pkg::StepIndexBits'(
                               command_q[cimc_pkg::CMD_LOAD_WEIGHTS_STEP_BASE_LSB
                                         +: cimc_pkg::CMD_LOAD_WEIGHTS_STEP_BASE_W])
                             + cimc_pkg::StepIndexBits'(taken_q << $clog2(BeatEntries));
+
+  assign tap_we_o         = table_we && op_q == OpTaps;
+  assign vector_parameter_we_o = take_head && op_q == OpTaps && table_beats_q == '0;
+  assign tap_index_o      = cimc_pkg::VectorTapBits'(
+                              command_q[cimc_pkg::CMD_LOAD_TAPS_BASE_LSB
+                                        +: cimc_pkg::CMD_LOAD_TAPS_BASE_W])
+                            + cimc_pkg::VectorTapBits'(taken_q);
 
   assign buffer_we_o    = take_head && op_q == OpLoad;
   assign buffer_waddr_o = {take_addr_q[cimc_pkg::ActivationAddressBits-IndexBits-1:0],
@@ -291,6 +313,7 @@ module cimc_dma (
              bytes, dram, buffer);
     end
     if (ask_body && pace == '0) $fatal(1, "%m: LOAD_WEIGHTS with pace 0");
+    if (start_i && start_op == OpTaps && taps == '0) $fatal(1, "%m: LOAD_TAPS without taps");
     if (mem_rsp_valid_i && stored_q) $fatal(1, "%m: data from both sides");
   end
 `endif

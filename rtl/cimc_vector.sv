@@ -1,7 +1,7 @@
 // The vector unit: loops over beats of bytes; reads, combines, scales, writes.
 //
 // Stages of a read: 0 buffer address, 1 buffer data, 2 zero point, 3 reduction, 4 and 5 multiply,
-// 6 round, 7 write; cimc_vector_lanes has 2 to 7.
+// 6 round, 7 write; cimc_vector_lanes has 2 to 7. Weights of DEPTHWISE come from cimc_vector_taps.
 module cimc_vector (
   input  logic clk_i,
   input  logic rst_ni,
@@ -13,6 +13,13 @@ module cimc_vector (
   input  logic                                  lut_we_i,
   input  logic [$clog2(256/cimc_pkg::BeatBytes)-1:0] lut_beat_i,
   input  logic [cimc_pkg::BeatBits-1:0]         lut_data_i,
+  // Taps and their parameters
+  input  logic                                  tap_we_i,
+  input  logic [cimc_pkg::VectorTapBits-1:0]    tap_index_i,
+  input  logic                                  parameter_we_i,
+  input  logic                                  parameter_set_i,
+  input  logic [2:0]                            parameter_beat_i,
+  input  logic [cimc_pkg::BeatBits-1:0]         tap_data_i,
   // Activation buffer
   output logic                                       buffer_re_o,
   output logic [cimc_pkg::ActivationAddressBits-1:0] buffer_raddr_o,
@@ -93,6 +100,28 @@ module cimc_vector (
     if (valid_q[1]) data_q <= buffer_rdata_i;
   end
 
+  logic [cimc_pkg::BeatBits-1:0] taps;         // stage 2
+  logic [64*BeatBytes-1:0]       parameters;
+
+  cimc_vector_taps u_taps (
+    .clk_i           (clk_i),
+    .start_i         (start_i),
+    .base_i          (cimc_pkg::VectorTapBits'(
+                        command_i[cimc_pkg::CMD_VECTOR_TAP_BASE_LSB
+                                  +: cimc_pkg::CMD_VECTOR_TAP_BASE_W])),
+    .set_i           (command_i[cimc_pkg::CMD_VECTOR_PARAM_SET_LSB]),
+    .re_i            (valid_q[1] && op_q == cimc_pkg::VOP_DEPTHWISE),
+    .last_i          (last_q[1]),
+    .taps_o          (taps),
+    .parameters_o    (parameters),
+    .tap_we_i        (tap_we_i),
+    .tap_index_i     (tap_index_i),
+    .parameter_we_i  (parameter_we_i),
+    .parameter_set_i (parameter_set_i),
+    .parameter_beat_i(parameter_beat_i),
+    .data_i          (tap_data_i)
+  );
+
   cimc_vector_lanes u_lanes (
     .clk_i     (clk_i),
     .op_i      (op_q),
@@ -113,6 +142,8 @@ module cimc_vector (
     .first_i   (first_q[5:2]),
     .last_i    (last_q[7:4]),
     .data_i    (data_q),
+    .taps_i    (taps),
+    .parameters_i(parameters),
     .bytes_o   (buffer_wdata_o)
   );
 

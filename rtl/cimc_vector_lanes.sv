@@ -1,8 +1,9 @@
 // Arithmetic of the vector unit on the bytes of a beat.
 //
 // Stage 2: byte minus zero point, or table look-up. Stage 3: maximum, sum or product over the
-// reads of a result. Stages 4 and 5: times the multiplier; ADD sums its two products. Stage 6:
-// shift and round. Stage 7: zero point and clamp, to bytes_o.
+// reads of a result; DEPTHWISE adds products with taps to the bias. Stages 4 and 5: times the
+// multiplier; ADD sums its two products. Stage 6: shift and round. Stage 7: zero point and clamp,
+// to bytes_o.
 module cimc_vector_lanes (
   input  logic clk_i,
   // Command, stable while it runs
@@ -26,19 +27,25 @@ module cimc_vector_lanes (
   input  logic [5:2]                      first_i,
   input  logic [7:4]                      last_i,
   input  logic [cimc_pkg::BeatBits-1:0]   data_i,    // stage 2
+  // DEPTHWISE: weight codes (stage 2); bias 0..31, M 32..55, S 56..61 of each lane
+  input  logic [cimc_pkg::BeatBits-1:0]   taps_i,
+  /* verilator lint_off UNUSEDSIGNAL */ // a shift has 6 bits of its byte
+  input  logic [64*cimc_pkg::BeatBytes-1:0] parameters_i,
+  /* verilator lint_on UNUSEDSIGNAL */
   output logic [cimc_pkg::BeatBits-1:0]   bytes_o    // stage 7
 );
   localparam int Lanes = cimc_pkg::BeatBytes;
   localparam int DifferenceBits = 10;
   localparam int PartBits = 32 + 17;   // signed 32 by unsigned 16 or signed 16
 
-  logic is_max, is_add, is_mul, is_lut, is_fill;
+  logic is_max, is_add, is_mul, is_lut, is_fill, is_depthwise;
 
   assign is_max  = op_i == cimc_pkg::VOP_MAX;
   assign is_add  = op_i == cimc_pkg::VOP_ADD;
   assign is_mul  = op_i == cimc_pkg::VOP_MUL;
   assign is_lut  = op_i == cimc_pkg::VOP_LUT;
   assign is_fill = op_i == cimc_pkg::VOP_FILL;
+  assign is_depthwise = op_i == cimc_pkg::VOP_DEPTHWISE;
 
   logic [256*8-1:0] lut_q;
 
@@ -76,18 +83,33 @@ module cimc_vector_lanes (
     end
   end
 
+  logic [DifferenceBits*Lanes-1:0] weight_q;
+
+  always_ff @(posedge clk_i) begin
+    if (valid_i[2] && is_depthwise) begin
+      for (int l = 0; l < Lanes; l++) begin
+        weight_q[DifferenceBits*l +: DifferenceBits]
+          <= {{2{b_signed_i && taps_i[8*l+7]}}, taps_i[8*l +: 8]} - DifferenceBits'(b_zero_i);
+      end
+    end
+  end
+
   // Stage 3
   logic [32*Lanes-1:0] reduced_q;
 
   always_ff @(posedge clk_i) begin : p_reduce
     logic signed [31:0] now, so_far, next;
+    logic signed [DifferenceBits-1:0] other;
     logic signed [19:0] product;
     if (valid_i[3]) begin
       for (int l = 0; l < Lanes; l++) begin
         now    = 32'($signed(difference_q[DifferenceBits*l +: DifferenceBits]));
         so_far = reduced_q[32*l +: 32];
-        product = 20'($signed(so_far[DifferenceBits-1:0])) * 20'($signed(now[DifferenceBits-1:0]));
-        if (first_i[3] || is_add) next = now;
+        other  = is_depthwise ? weight_q[DifferenceBits*l +: DifferenceBits]
+                              : so_far[DifferenceBits-1:0];
+        product = 20'(other) * 20'($signed(now[DifferenceBits-1:0]));
+        if (is_depthwise) next = (first_i[3] ? parameters_i[64*l +: 32] : so_far) + 32'(product);
+        else if (first_i[3] || is_add) next = now;
         else if (is_max) next = (so_far > now) ? so_far : now;
         else if (is_mul) next = 32'(product);
         else next = so_far + now;
@@ -107,13 +129,15 @@ module cimc_vector_lanes (
     else if (is_add && !first_i[4]) factor = m1_i;
   end
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk_i) begin : p_multiply
+    logic signed [31:0] lane_factor;
     if (valid_i[4] && (last_i[4] || is_add)) begin
       for (int l = 0; l < Lanes; l++) begin
+        lane_factor = is_depthwise ? {8'd0, parameters_i[64*l + 32 +: 24]} : factor;
         low_q[PartBits*l +: PartBits]  <= PartBits'($signed(reduced_q[32*l +: 32]))
-                                        * PartBits'(factor[15:0]);
+                                        * PartBits'(lane_factor[15:0]);
         high_q[PartBits*l +: PartBits] <= PartBits'($signed(reduced_q[32*l +: 32]))
-                                        * PartBits'($signed(factor[31:16]));
+                                        * PartBits'($signed(lane_factor[31:16]));
       end
     end
   end
@@ -136,10 +160,13 @@ module cimc_vector_lanes (
 
   assign shift = (is_lut || is_fill) ? 6'd0 : shift_i;
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk_i) begin : p_round
+    logic [5:0] lane_shift;
     if (valid_i[6] && last_i[6]) begin
       for (int l = 0; l < Lanes; l++) begin
-        value_q[11*l +: 11] <= cimc_math_pkg::round_shift($signed(scaled_q[64*l +: 64]), shift);
+        lane_shift = is_depthwise ? parameters_i[64*l + 56 +: 6] : shift;
+        value_q[11*l +: 11] <= cimc_math_pkg::round_shift($signed(scaled_q[64*l +: 64]),
+                                                          lane_shift);
       end
     end
   end

@@ -1,7 +1,7 @@
 // Address generator of the vector unit: loops i2, i1, i0 and the reads of one result.
 //
-// One read a cycle. MAX and SUM read a window (wy outer, wx inner), ADD and MUL first source then
-// second, LUT one, FILL spends a cycle a result without reading.
+// One read a cycle. MAX, SUM and DEPTHWISE read a window (wy outer, wx inner), ADD and MUL first
+// source then second, LUT one, FILL spends a cycle a result without reading.
 module cimc_vector_sequencer (
   input  logic clk_i,
   input  logic rst_ni,
@@ -41,7 +41,7 @@ module cimc_vector_sequencer (
     wx = WindowBits'(1);
     wy = WindowBits'(1);
     case (op)
-      cimc_pkg::VOP_MAX, cimc_pkg::VOP_SUM: begin
+      cimc_pkg::VOP_MAX, cimc_pkg::VOP_SUM, cimc_pkg::VOP_DEPTHWISE: begin
         wx = command_i[cimc_pkg::CMD_VECTOR_WX_LSB +: WindowBits];
         wy = command_i[cimc_pkg::CMD_VECTOR_WY_LSB +: WindowBits];
       end

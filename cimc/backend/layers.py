@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from cimc.backend.image import Image, Region
 from cimc.diagnostics import node_names
-from cimc.dialects.cim import AddOp, ConvOp, InputOp, OutputOp, PoolOp, act_type, ints
+from cimc.dialects.cim import ConvOp, DepthwiseOp, InputOp, LayerOp, OutputOp, act_type, ints
 from cimc.multipliers import get as get_multiplier
+from cimc.passes.depthwise import VECTOR_MULTIPLIER
 from cimc.targets import Geometry
 from cimc.targets.isa import Command, Opcode
 
@@ -29,6 +30,7 @@ class LayerReport:
     activation_bits: int | None
     tiles: int
     cycles: int
+    products_per_cycle: int
     utilisation: float
     ideal_cycles: int
     array_accesses: int
@@ -58,21 +60,46 @@ def _runs(commands: Sequence[Command]) -> Iterator[tuple[int, list[Command]]]:
             run = []
 
 
+@dataclass(frozen=True)
+class _Work:
+    """What a layer multiplies, and how; nothing for a layer without weights."""
+
+    macs: int = 0
+    multiplier: str | None = None
+    rows: int | None = None
+    reads: int | None = None
+    weight_bits: int | None = None
+    activation_bits: int | None = None
+    peak: int = 0
+    """Products a cycle of the unit that does it."""
+
+
+def _work(op: InputOp | OutputOp | LayerOp, geometry: Geometry) -> _Work:
+    match op:
+        case ConvOp():
+            name = op.multiplier.data
+            widths = op.stored_bits.value.data, op.broadcast_bits.value.data
+            config = get_multiplier(name).array_config(*widths)
+            rows, reads, peak = config.rows, config.reads, geometry.products_per_cycle
+        case DepthwiseOp():
+            name, rows, reads, peak = VECTOR_MULTIPLIER, None, 1, geometry.beat_bytes
+        case _:
+            return _Work()
+    bits = op.weight_bits.value.data, op.activation_bits.value.data
+    return _Work(layer_macs(op), name, rows, reads, *bits, peak)
+
+
 def _layer_report(region: Region, commands: list[Command], geometry: Geometry) -> LayerReport:
     op = region.op
-    assert isinstance(op, InputOp | OutputOp | ConvOp | PoolOp | AddOp)
+    assert isinstance(op, InputOp | OutputOp | LayerOp)
     assert op.cycles is not None, "cim-estimate-cycles runs before the report"
     cycles = op.cycles.value.data
-    macs, rows, reads = 0, None, None
-    if isinstance(op, ConvOp):
-        macs = conv_macs(op)
-        multiplier = get_multiplier(op.multiplier.data)
-        config = multiplier.array_config(op.stored_bits.value.data, op.broadcast_bits.value.data)
-        rows, reads = config.rows, config.reads
+    work = _work(op, geometry)
+    macs = work.macs
     nodes = node_names(op.location) or [region.node]
     arrays = [c for c in commands if c.opcode == Opcode.ARRAY]
     pixels = [c["nx"] * c["ny"] for c in arrays]
-    peak = geometry.products_per_cycle
+    peak = work.peak
     return LayerReport(
         node=nodes[0],
         fused=nodes[1:],
@@ -81,15 +108,16 @@ def _layer_report(region: Region, commands: list[Command], geometry: Geometry) -
         else op.source_op.data,
         output_shape=_chw(region),
         macs=macs,
-        multiplier=op.multiplier.data if isinstance(op, ConvOp) else None,
-        rows=rows,
-        reads=reads,
-        weight_bits=op.weight_bits.value.data if isinstance(op, ConvOp) else None,
-        activation_bits=op.activation_bits.value.data if isinstance(op, ConvOp) else None,
-        tiles=sum(c.opcode == Opcode.LOAD_WEIGHTS for c in commands),
+        multiplier=work.multiplier,
+        rows=work.rows,
+        reads=work.reads,
+        weight_bits=work.weight_bits,
+        activation_bits=work.activation_bits,
+        tiles=sum(c.opcode in (Opcode.LOAD_WEIGHTS, Opcode.LOAD_TAPS) for c in commands),
         cycles=cycles,
-        utilisation=round(macs / (cycles * peak), 4) if cycles > 0 else 0.0,
-        ideal_cycles=-(-macs // peak),
+        products_per_cycle=peak,
+        utilisation=round(macs / (cycles * peak), 4) if peak and cycles > 0 else 0.0,
+        ideal_cycles=-(-macs // peak) if peak else 0,
         array_accesses=sum(
             n * c["steps"] * c["reads"] for n, c in zip(pixels, arrays, strict=True)
         ),
@@ -102,9 +130,9 @@ def _chw(region: Region) -> list[int]:
     return [channels, height, width]
 
 
-def conv_macs(op: ConvOp) -> int:
+def layer_macs(op: ConvOp | DepthwiseOp) -> int:
     """Multiply-accumulates of one image, padding counted as the ONNX operator counts it."""
     height, width, channels = act_type(op.y).hwc
     kernel_height, kernel_width = ints(op.kernel)
-    per_output = kernel_height * kernel_width * act_type(op.x).hwc[2] // op.group.value.data
-    return height * width * channels * per_output
+    inputs = 1 if isinstance(op, DepthwiseOp) else act_type(op.x).hwc[2] // op.group.value.data
+    return height * width * channels * kernel_height * kernel_width * inputs

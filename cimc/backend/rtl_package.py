@@ -105,6 +105,8 @@ def sizes(target: Target) -> list[tuple[str, int, str]]:
         ("PsumIndexBits", index_bits(g.psum_entries), ""),
         ("StepEntries", g.step_entries, ""),
         ("StepIndexBits", index_bits(g.step_entries), ""),
+        ("VectorTaps", g.vector_taps, "weight beats of the vector unit"),
+        ("VectorTapBits", index_bits(g.vector_taps), ""),
         ("RequantLanes", g.requant_lanes, "lanes that the post-processor does a cycle"),
         ("QueueDepth", g.queue_depth, ""),
         ("BlockCommands", g.block_commands, "commands of one half of the instruction memory"),

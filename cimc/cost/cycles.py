@@ -11,10 +11,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cimc.targets import Target
-from cimc.targets.isa import COMMAND_BYTES, UNIT_OF, Command, Opcode, Unit, VectorOp
+from cimc.targets.isa import (
+    COMMAND_BYTES,
+    PARAMETER_BYTES,
+    UNIT_OF,
+    Command,
+    Opcode,
+    Unit,
+    VectorOp,
+)
 
 _TOKEN_LIMIT = 255
-_WINDOW_OPS = (VectorOp.MAX, VectorOp.SUM)
+_WINDOW_OPS = (VectorOp.MAX, VectorOp.SUM, VectorOp.DEPTHWISE)
 _PAIR_OPS = (VectorOp.ADD, VectorOp.MUL)
 
 
@@ -55,6 +63,8 @@ def duration(command: Command, target: Target) -> int:
             return _beats(command, beat) + 2
         case Opcode.LOAD_LUT:
             return -(-256 // beat) + t.memory_latency + 1
+        case Opcode.LOAD_TAPS:
+            return command["taps"] + PARAMETER_BYTES + t.memory_latency + 1
         case Opcode.LOAD_WEIGHTS:
             head = -(-4 * command["steps"] // beat)
             head += -(-8 * g.outputs // beat) if command["has_params"] else 0

@@ -18,9 +18,11 @@ from xdsl.ir import Operation, SSAValue
 from cimc.dialects.cim import (
     AddOp,
     ConvOp,
+    DepthwiseOp,
     InputOp,
     OutputOp,
     PoolOp,
+    WindowOp,
     act_type,
     ints,
     window_outputs,
@@ -54,6 +56,8 @@ def run(module: ModuleOp, store: WeightStore, inputs: Mapping[str, Codes]) -> Ci
                 continue
             case ConvOp():
                 values[op.y] = conv(op, values[op.x], store)
+            case DepthwiseOp():
+                values[op.y] = depthwise(op, values[op.x], store)
             case PoolOp():
                 values[op.y] = pool(op, values[op.x])
             case AddOp():
@@ -64,13 +68,13 @@ def run(module: ModuleOp, store: WeightStore, inputs: Mapping[str, Codes]) -> Ci
     return found
 
 
-def _padded(op: ConvOp | PoolOp, x: Codes, value: int) -> Codes:
+def _padded(op: WindowOp, x: Codes, value: int) -> Codes:
     top, left, bottom, right = ints(op.pads)
     pads = ((0, 0), (top, bottom), (left, right), (0, 0))
     return np.pad(x, pads, constant_values=value)
 
 
-def _window_cells(op: ConvOp | PoolOp, x: Codes) -> list[Codes]:
+def _window_cells(op: WindowOp, x: Codes) -> list[Codes]:
     """For each kernel cell, row by row, the padded map sampled there: [N, OH, OW, C] views."""
     (kh, kw), (sh, sw), (dh, dw) = ints(op.kernel), ints(op.strides), ints(op.dilations)
     oh, ow = window_outputs(op)
@@ -95,7 +99,23 @@ def conv(op: ConvOp, x: Codes, store: WeightStore) -> Codes:
         )
         for g in range(groups)
     ]
-    acc = np.concatenate(parts, axis=3)
+    return _requantised(op, np.concatenate(parts, axis=3), store)
+
+
+def depthwise(op: DepthwiseOp, x: Codes, store: WeightStore) -> Codes:
+    """The codes of `op`: [N, OH, OW, C]."""
+    zero = act_type(op.x).zero_point.data
+    weights = store.get(op.weights.key.data).astype(np.int64) - op.weight_zero.value.data
+    taps = weights.reshape(len(weights), -1).T
+    cells = _window_cells(op, _padded(op, x, zero) - zero)
+    acc = np.zeros(cells[0].shape, np.int64)
+    for cell, tap in zip(cells, taps, strict=True):
+        acc += cell * tap
+    return _requantised(op, acc, store)
+
+
+def _requantised(op: ConvOp | DepthwiseOp, acc: Codes, store: WeightStore) -> Codes:
+    """Codes of the sums `acc` [N, OH, OW, C]."""
     bias, m, s = (store.get(b.key.data) for b in (op.bias, op.requant_m, op.requant_s))
     low, high = op.low.value.data, op.high.value.data
     zero = act_type(op.y).zero_point.data

@@ -1,4 +1,8 @@
-"""`assign-multiplier`: the multiplier of each layer, from the plan, else one for all."""
+"""`assign-multiplier`: the multiplier of each layer, from the plan, else one for all.
+
+A depthwise convolution for which the plan names none gets `exact`: it runs on the vector unit,
+which has exact multipliers. With any other it runs on the array, several times slower.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from xdsl.passes import ModulePass
 
 from cimc.multipliers import get
 from cimc.passes.context import cim_context
+from cimc.passes.depthwise import VECTOR_MULTIPLIER, suits_vector_unit
 from cimc.passes.plan import named_layers
 
 
@@ -32,5 +37,7 @@ class AssignMultiplierPass(ModulePass):
         layers = list(named_layers(op))
         context.plan.check(name for name, _ in layers)
         for name, layer in layers:
-            choice = context.plan.layer(name).multiplier or uniform
+            vector = suits_vector_unit(layer, context.target.geometry)
+            default = VECTOR_MULTIPLIER if vector else uniform
+            choice = context.plan.layer(name).multiplier or default
             layer.multiplier = StringAttr(get(choice).name)

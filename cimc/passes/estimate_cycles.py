@@ -10,7 +10,7 @@ from xdsl.passes import ModulePass
 
 from cimc.cost.cycles import estimate
 from cimc.diagnostics import pass_fail
-from cimc.dialects.cim import AddOp, ConvOp, InputOp, OutputOp, PoolOp
+from cimc.dialects.cim import InputOp, LayerOp, OutputOp
 from cimc.passes.context import cim_context
 from cimc.targets.program import assemble_blocks
 
@@ -35,6 +35,6 @@ class EstimateCyclesPass(ModulePass):
         previous = 0
         for region in context.schedule.regions:
             made = region.op
-            assert isinstance(made, InputOp | OutputOp | ConvOp | PoolOp | AddOp)
+            assert isinstance(made, InputOp | OutputOp | LayerOp)
             made.cycles = IntegerAttr(done[region.tag] - previous, i64)
             previous = done[region.tag]

@@ -2,7 +2,9 @@
 
 NCHW becomes HWC: weights are reordered to output, height, width, input channel, a flatten
 disappears into the matrix product behind it, and a matrix product becomes a convolution whose
-window is the whole map. Halos are as wide as the widest padding among a tensor's consumers.
+window is the whole map. Depthwise convolutions with exact products go to the vector unit
+(`cim.depthwise`), all others to the array. Halos are as wide as the widest padding among a
+tensor's consumers.
 """
 
 from __future__ import annotations
@@ -26,9 +28,12 @@ from cimc.diagnostics import fuse_locs, pass_fail
 from cimc.dialects import cim, nn
 from cimc.dialects.nn import BlobAttr, QuantType, int_array, int_attr, quant_of, shape_of
 from cimc.passes.context import cim_context
+from cimc.passes.depthwise import on_vector_unit
+from cimc.targets import Geometry
 from cimc.weights import WeightStore
 
 Margins = tuple[int, int, int, int]
+_WINDOW = ("kernel", "strides", "pads", "dilations")
 NO_MARGINS: Margins = (0, 0, 0, 0)
 
 
@@ -69,8 +74,9 @@ def _number(value: Attribute | None) -> Attribute:
 class _Lowering:
     """Lowers one function; `values` maps nn tensors to activation maps."""
 
-    def __init__(self, store: WeightStore):
+    def __init__(self, store: WeightStore, geometry: Geometry):
         self.store = store
+        self.geometry = geometry
         self.values: dict[SSAValue, SSAValue] = {}
         self.block = Block()
 
@@ -88,6 +94,8 @@ class _Lowering:
                 self._input(op, names[op.x])
             case nn.DequantizeOp():
                 self._output(op, names[op.y])
+            case nn.ConvOp() if on_vector_unit(op, self.geometry):
+                self._depthwise(op)
             case nn.ConvOp() | nn.GemmOp():
                 self._conv(op)
             case nn.MaxPoolOp() | nn.AveragePoolOp() | nn.GlobalAveragePoolOp():
@@ -116,10 +124,7 @@ class _Lowering:
         codes = self.store.get(op.weights.key.data)
         outputs = codes.shape[0]
         if isinstance(op, nn.ConvOp):
-            window: dict[str, Attribute] = {
-                name: op.properties[name]
-                for name in ("kernel", "strides", "pads", "dilations", "group")
-            }
+            window = {name: op.properties[name] for name in (*_WINDOW, "group")}
         else:
             codes = codes.reshape(outputs, channels, height, width)
             window = {
@@ -130,19 +135,31 @@ class _Lowering:
                 "group": int_attr(1),
             }
         stored, broadcast = nn.operand_bits(op)
-        y = _act(op.y)
-        fields = ("low", "high", "weight_zero", "weight_bits", "activation_bits", "multiplier")
-        properties = {name: _number(op.properties.get(name)) for name in fields} | window
+        properties = self._weighted(op, codes.transpose(0, 2, 3, 1)) | window
         properties |= {
-            "weights": self._blob(codes.transpose(0, 2, 3, 1), IntegerType(8)),
-            "bias": op.bias or self._blob(np.zeros(outputs, np.int32), i32),
-            "requant_m": _number(op.requant_m),
-            "requant_s": _number(op.requant_s),
+            "multiplier": _number(op.multiplier),
             "stored_bits": int_attr(stored),
             "broadcast_bits": int_attr(broadcast),
             "source_op": StringAttr("Conv" if isinstance(op, nn.ConvOp) else "Gemm"),
         }
-        self.emit(cim.ConvOp(x, y, properties), op, op.y)
+        self.emit(cim.ConvOp(x, _act(op.y), properties), op, op.y)
+
+    def _depthwise(self, op: nn.ConvOp) -> None:
+        codes = self.store.get(op.weights.key.data)[:, 0]
+        properties = self._weighted(op, codes) | {name: op.properties[name] for name in _WINDOW}
+        properties["source_op"] = StringAttr("Conv")
+        self.emit(cim.DepthwiseOp(self.values[op.x], _act(op.y), properties), op, op.y)
+
+    def _weighted(self, op: nn.ConvOp | nn.GemmOp, codes: np.ndarray) -> dict[str, Attribute]:
+        """What all layers with constant weights have; `codes` are in their order."""
+        fields = ("low", "high", "weight_zero", "weight_bits", "activation_bits")
+        properties = {name: _number(op.properties.get(name)) for name in fields}
+        return properties | {
+            "weights": self._blob(codes, IntegerType(8)),
+            "bias": op.bias or self._blob(np.zeros(len(codes), np.int32), i32),
+            "requant_m": _number(op.requant_m),
+            "requant_s": _number(op.requant_s),
+        }
 
     def _pool(self, op: nn.MaxPoolOp | nn.AveragePoolOp | nn.GlobalAveragePoolOp) -> None:
         x = self.values[op.x]
@@ -207,11 +224,11 @@ class NnToCimPass(ModulePass):
     name = "nn-to-cim"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        store = cim_context(ctx).weights
+        context = cim_context(ctx)
         for function in list(op.body.ops):
             if not isinstance(function, FuncOp):
                 continue
-            lowering = _Lowering(store)
+            lowering = _Lowering(context.weights, context.target.geometry)
             names = _names(function)
             for each in function.body.ops:
                 lowering.lower(each, names)

@@ -2,12 +2,13 @@
 
 Order: layers as in the function; in a layer strips, channel groups, pixel blocks, weight tiles.
 Weight loads alternate between the two halves of the banks, so the load of a tile runs while the
-previous one is computed with, across layers too. The result is `CimContext.schedule`.
+previous one is computed with, across layers too. Taps of depthwise convolutions alternate in the
+same way between the halves of the tap memory. The result is `CimContext.schedule`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from xdsl.context import Context
@@ -19,6 +20,7 @@ from cimc.diagnostics import node_names
 from cimc.dialects.cim import (
     AddOp,
     ConvOp,
+    DepthwiseOp,
     InputOp,
     LayerOp,
     OutputOp,
@@ -31,6 +33,7 @@ from cimc.passes.context import CimContext, cim_context
 from cimc.passes.schedule import vector
 from cimc.passes.schedule.array import ArrayScheduler, Layer
 from cimc.passes.schedule.commands import ACTIVATIONS, DataSegment, Step, make_step
+from cimc.passes.schedule.depthwise import DepthwiseScheduler
 from cimc.passes.schedule.tokens import insert_tokens
 from cimc.passes.schedule.views import View, wrap_address
 from cimc.passes.strips import input_rows, rows_of_strip
@@ -60,6 +63,10 @@ class Schedule:
     """Data-segment offset of the tensor of each input and output op."""
 
 
+StripMaker = Callable[[Sequence[View], View, range], list[Step]]
+"""Commands of output rows, from views of the operands and of the result."""
+
+
 class _Scheduler:
     def __init__(self, ctx: CimContext, ops: Sequence[Operation]):
         self.target: Target = ctx.target
@@ -67,6 +74,7 @@ class _Scheduler:
         self.store = ctx.weights
         self.schedule = Schedule(data=DataSegment(self.geometry.beat_bytes))
         self.array = ArrayScheduler(self.geometry, self.schedule.data)
+        self.depthwise = DepthwiseScheduler(self.geometry, self.schedule.data)
         self.tags = {op: number for number, op in enumerate(ops, start=1)}
         self.halo: dict[SSAValue, int] = {}
         # Spilled tensors start the data segment: their places count from it.
@@ -80,7 +88,7 @@ class _Scheduler:
                 self._input(op)
             case OutputOp():
                 self._output(op)
-            case ConvOp() | PoolOp() | AddOp():
+            case ConvOp() | DepthwiseOp() | PoolOp() | AddOp():
                 self._layer(op)
             case _:
                 return
@@ -121,21 +129,28 @@ class _Scheduler:
     def _layer(self, op: LayerOp) -> None:
         height = act_type(op.y).hwc[0]
         count = op.strips.count.data if op.strips else 1
-        layer = tiles = None
-        if isinstance(op, ConvOp):
-            layer = Layer.of(op, self.store)
-            tiles = self.array.tiles(layer)
+        strip = self._strip_maker(op)
         for rows in rows_of_strip(height, count):
             views = [self._operand(op, i, rows) for i in range(len(op.operands))]
             y = self._result(op, rows)
-            if layer is not None and tiles is not None:
-                self.schedule.steps += self.array.strip(layer, tiles, views[0], y, rows)
-            elif isinstance(op, PoolOp):
-                self.schedule.steps += vector.pool(op, views[0], y, rows, self.geometry)
-            elif isinstance(op, AddOp):
-                self.schedule.steps += vector.add(op, views[0], views[1], y, rows, self.geometry)
+            self.schedule.steps += strip(views, y, rows)
             self._store_strip(op, y, rows)
         self._layer_region(op)
+
+    def _strip_maker(self, op: LayerOp) -> StripMaker:
+        """What expands one strip of `op`; weights are written to the data segment now, once."""
+        match op:
+            case ConvOp():
+                layer = Layer.of(op, self.store)
+                tiles = self.array.tiles(layer)
+                return lambda x, y, rows: self.array.strip(layer, tiles, x[0], y, rows)
+            case DepthwiseOp():
+                taps = self.depthwise.layer(op, self.store)
+                return lambda x, y, rows: self.depthwise.strip(taps, x[0], y, rows)
+            case PoolOp():
+                return lambda x, y, rows: vector.pool(op, x[0], y, rows, self.geometry)
+            case AddOp():
+                return lambda x, y, rows: vector.add(op, x[0], x[1], y, rows, self.geometry)
 
     def _layer_region(self, op: LayerOp) -> None:
         place = _place(op.y)
@@ -202,7 +217,7 @@ class _Scheduler:
 
 def _place(value: SSAValue) -> PlaceAttr:
     owner = value.owner
-    assert isinstance(owner, InputOp | ConvOp | PoolOp | AddOp)
+    assert isinstance(owner, InputOp | LayerOp)
     assert owner.place is not None, "cim-allocate runs before cim-schedule"
     return owner.place
 
@@ -238,8 +253,7 @@ class SchedulePass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         context = cim_context(ctx)
-        kinds = (InputOp, OutputOp, ConvOp, PoolOp, AddOp)
-        ops = [o for o in op.walk() if isinstance(o, kinds)]
+        ops = [o for o in op.walk() if isinstance(o, InputOp | OutputOp | LayerOp)]
         scheduler = _Scheduler(context, ops)
         for each in ops:
             scheduler.run(each)

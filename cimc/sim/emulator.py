@@ -24,9 +24,9 @@ from cimc.sim.emulator_memory import (
     untouched_bytes,
 )
 from cimc.sim.emulator_rows import Banks, RowConfig
-from cimc.sim.emulator_vector import run_vector
+from cimc.sim.emulator_vector import VectorState, load_taps, run_vector
 from cimc.targets import Geometry, Target
-from cimc.targets.isa import COMMAND_BYTES, Command, Opcode, decode
+from cimc.targets.isa import COMMAND_BYTES, PARAMETER_BYTES, Command, Opcode, decode
 
 __all__ = ["Emulator", "EmulatorRun", "MachineFault", "batch_limit"]
 
@@ -67,7 +67,13 @@ class Emulator:
         self.batch = batch
         self._dram = Dram(memory, batch)
         self._buffer = ActivationBuffer(batch, g.activation_bytes)
-        self._lut = np.zeros(_LUT_BYTES, np.uint8)
+        nothing = Parameters.decode(np.zeros(PARAMETER_BYTES * g.beat_bytes, np.uint8))
+        self._vector = VectorState(
+            self._buffer,
+            np.zeros(_LUT_BYTES, np.uint8),
+            np.zeros((g.vector_taps, g.beat_bytes), np.uint8),
+            [nothing, nothing],
+        )
         psums = untouched_bytes(4 * batch * g.psum_entries * g.outputs)
         zero = Parameters.decode(np.zeros(8 * g.outputs, np.uint8))
         self._array = ArrayState(
@@ -154,14 +160,16 @@ class Emulator:
                 address, size = self._span(command)
                 self._dram.write(address, self._buffer.read(command["buffer"], size))
             case Opcode.LOAD_LUT:
-                self._lut = self._common(command["dram"], _LUT_BYTES).copy()
+                self._vector.lut = self._common(command["dram"], _LUT_BYTES).copy()
+            case Opcode.LOAD_TAPS:
+                size = (command["taps"] + PARAMETER_BYTES) * self.target.geometry.beat_bytes
+                load_taps(self._vector, command, self._common(command["dram"], size))
             case Opcode.LOAD_WEIGHTS:
                 self._load_weights(command)
             case Opcode.ARRAY:
                 run_array(self._array, command)
             case Opcode.VECTOR:
-                beat = self.target.geometry.beat_bytes
-                run_vector(self._buffer, self._lut, command, beat)
+                run_vector(self._vector, command)
             case Opcode.END | Opcode.NEXT:
                 raise AssertionError("handled by the controller")
 

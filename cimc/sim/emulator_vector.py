@@ -1,13 +1,16 @@
-"""VECTOR: element-wise operations, pools, look-up and fill on beats of the activation buffer."""
+"""VECTOR: element-wise operations, windows, look-up and fill on beats of the activation buffer."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cimc.quant import round_half_even_shift
+from cimc.quant import requantise, round_half_even_shift
+from cimc.sim.emulator_array import Parameters
 from cimc.sim.emulator_memory import ActivationBuffer, Bytes, require
-from cimc.targets.isa import Command, VectorOp
+from cimc.targets.isa import PARAMETER_BYTES, Command, VectorOp
 
 _CHUNK_ELEMENTS = 1 << 21
 """Result bytes that are computed at a time, since intermediate values take 8 bytes each."""
@@ -15,15 +18,51 @@ _CHUNK_ELEMENTS = 1 << 21
 Wide = NDArray[np.int64]
 
 
-def run_vector(buffer: ActivationBuffer, lut: Bytes, command: Command, beat: int) -> None:
+_WINDOWS = (VectorOp.MAX, VectorOp.SUM, VectorOp.DEPTHWISE)
+
+
+@dataclass
+class VectorState:
+    """What VECTOR reads and writes."""
+
+    buffer: ActivationBuffer
+    lut: Bytes
+    """[256]"""
+    taps: Bytes
+    """Weight codes of depthwise convolutions [vector_taps, beat]."""
+    parameters: list[Parameters]
+    """Two sets of one beat of channels."""
+
+    @property
+    def beat(self) -> int:
+        """Bytes of a result."""
+        return self.taps.shape[1]
+
+
+def load_taps(state: VectorState, command: Command, data: Bytes) -> None:
+    """LOAD_TAPS: take `data`, the weight beats and then the parameters of a beat of channels.
+
+    Raises:
+        MachineFault: the taps pass the memory.
+    """
+    base, end = command["base"], command["base"] + command["taps"]
+    parameters = PARAMETER_BYTES * state.beat
+    require(command["taps"] >= 1, "taps must be positive")
+    require(end <= len(state.taps), f"taps up to {end} pass the {len(state.taps)} entries")
+    state.taps[base:end] = data[:-parameters].reshape(-1, state.beat)
+    state.parameters[command["param_set"]] = Parameters.decode(data[-parameters:])
+
+
+def run_vector(state: VectorState, command: Command) -> None:
     """Execute `command` for every item of the batch; all reads come before the first write.
 
-    `lut` [256]; results are `beat` bytes, in the last iteration of loop 0 `tail` bytes.
+    Results are a beat of bytes, in the last iteration of loop 0 `tail` bytes.
 
     Raises:
         MachineFault: a field is outside what docs/machine.md defines.
     """
-    _check(command, beat)
+    _check(command, state)
+    beat, buffer = state.beat, state.buffer
     lanes = np.arange(beat)
     a = (_grid(command, "a", ("a2", "a1", "a0"))[:, None] + lanes).reshape(-1)
     b = (_grid(command, "b", ("b2", "b1", "b0"))[:, None] + lanes).reshape(-1)
@@ -34,21 +73,28 @@ def run_vector(buffer: ActivationBuffer, lut: Bytes, command: Command, beat: int
     items = max(1, _CHUNK_ELEMENTS // len(kept))
     for first in range(0, len(buffer.data), items):
         part = slice(first, first + items)
-        result = _results(buffer, lut, command, a[kept], b[kept], part)
+        if command["op"] == VectorOp.DEPTHWISE:
+            lane = np.tile(lanes, len(kept) // beat)[kept]
+            result = _depthwise(state, command, a[kept], lane, part)
+        else:
+            result = _results(buffer, state.lut, command, a[kept], b[kept], part)
         buffer.scatter(d[kept], result, part)
 
 
-def _check(command: Command, beat: int) -> None:
-    op = command["op"]
+def _check(command: Command, state: VectorState) -> None:
+    op, beat = command["op"], state.beat
     require(op in list(VectorOp), f"op={op} does not exist")
     loops = ["n0", "n1", "n2"]
-    if op in (VectorOp.MAX, VectorOp.SUM):
+    if op in _WINDOWS:
         loops += ["wx", "wy"]
     for name in loops:
         require(command[name] >= 1, f"{name} must be positive")
     require(1 <= command["tail"] <= beat, f"tail={command['tail']} is not in 1..{beat}")
     clamped = op not in (VectorOp.LUT, VectorOp.FILL)
     require(not clamped or command["low"] <= command["high"], "low is above high")
+    if op == VectorOp.DEPTHWISE:
+        end = command["tap_base"] + command["wy"] * command["wx"]
+        require(end <= len(state.taps), f"taps up to {end} pass the {len(state.taps)} entries")
 
 
 def _grid(command: Command, base: str, strides: tuple[str, str, str]) -> Wide:
@@ -68,6 +114,8 @@ def _results(
         case VectorOp.FILL:
             items = len(buffer.data[part])
             return np.full((items, len(a)), command["y_zero"] & 0xFF, np.uint8)
+        case VectorOp.DEPTHWISE:
+            raise AssertionError("needs the lanes: see _depthwise")
         case VectorOp.LUT:
             return lut[buffer.gather(a, part)]
         case VectorOp.MAX | VectorOp.SUM:
@@ -102,3 +150,23 @@ def _window(buffer: ActivationBuffer, command: Command, op: VectorOp, a: Wide, p
                 (np.maximum if op is VectorOp.MAX else np.add)(total, x, out=total)
     assert total is not None, "windows are checked to be positive"
     return total
+
+
+def _depthwise(
+    state: VectorState, command: Command, a: Wide, lane: NDArray[np.int64], part: slice
+) -> Bytes:
+    """Result bytes [items, len(a)] of windows at `a` in lanes `lane` [len(a)]."""
+    codes = state.taps.view(np.int8) if command["b_signed"] else state.taps
+    weights = codes.astype(np.int64) - command["b_zero"]
+    acc = np.zeros((len(state.buffer.data[part]), len(a)), np.int64)
+    tap = command["tap_base"]
+    for jy in range(command["wy"]):
+        for jx in range(command["wx"]):
+            at = a + jy * command["b1"] + jx * command["b0"]
+            x = _codes(state.buffer, at, part, command["a_signed"]) - command["a_zero"]
+            acc += x * weights[tap, lane]
+            tap += 1
+    p = state.parameters[command["param_set"]]
+    ends = (command[name] for name in ("y_zero", "low", "high"))
+    result = requantise(acc, p.bias[lane], p.multiplier[lane], p.shift[lane], *ends)
+    return (result & 0xFF).astype(np.uint8)

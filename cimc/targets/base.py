@@ -41,6 +41,8 @@ class Geometry:
     psum_entries: int = 1024
     """Pixels whose 32-bit partial sums of all lanes are kept between reduction tiles."""
     step_entries: int = 512
+    vector_taps: int = 256
+    """Weight beats that the vector unit keeps for depthwise convolutions."""
     requant_lanes: int = 8
     queue_depth: int = 4
     block_commands: int = 64
@@ -54,12 +56,13 @@ class Geometry:
             CimcError: naming the field and its limit.
         """
         powers = ("bank_rows", "lanes", "activation_bytes", "psum_entries", "step_entries")
-        for name in (*powers, "requant_lanes", "reduction_banks", "clusters", "block_commands"):
+        others = ("vector_taps", "requant_lanes", "reduction_banks", "clusters", "block_commands")
+        for name in (*powers, *others):
             value = int(getattr(self, name))
             if value < 1 or value & (value - 1):
                 raise CimcError(f"geometry: {name}={value} is not a power of two")
         limits = {"bank_rows": 512, "activation_bytes": 1 << 20, "psum_entries": 1024}
-        for name, limit in {**limits, "step_entries": 512}.items():
+        for name, limit in {**limits, "step_entries": 512, "vector_taps": 256}.items():
             if getattr(self, name) > limit:
                 raise CimcError(f"geometry: {name}={getattr(self, name)} exceeds {limit}")
         if self.reduction_banks > self.beat_bytes or self.requant_lanes > self.beat_bytes:

@@ -22,6 +22,7 @@ TARGETS = (
             activation_bytes=1 << 16,
             psum_entries=256,
             step_entries=64,
+            vector_taps=128,
             requant_lanes=4,
             block_commands=16,
         ),

@@ -13,6 +13,9 @@ from enum import IntEnum
 
 COMMAND_BYTES = 64
 
+PARAMETER_BYTES = 8
+"""Requantisation parameters of one channel: bias, M and S (docs/machine.md)."""
+
 
 class Unit(IntEnum):
     """The units that execute commands; each takes its own in order."""
@@ -34,6 +37,7 @@ class Opcode(IntEnum):
     LOAD_LUT = 6
     ARRAY = 7
     VECTOR = 8
+    LOAD_TAPS = 9
 
 
 class VectorOp(IntEnum):
@@ -45,6 +49,7 @@ class VectorOp(IntEnum):
     MUL = 3
     LUT = 4
     FILL = 5
+    DEPTHWISE = 6
 
 
 UNIT_OF = {
@@ -53,6 +58,7 @@ UNIT_OF = {
     Opcode.STORE: Unit.DMA,
     Opcode.LOAD_WEIGHTS: Unit.DMA,
     Opcode.LOAD_LUT: Unit.DMA,
+    Opcode.LOAD_TAPS: Unit.DMA,
     Opcode.ARRAY: Unit.ARRAY,
     Opcode.VECTOR: Unit.VECTOR,
 }
@@ -104,6 +110,12 @@ FIELDS: dict[Opcode, tuple[Field, ...]] = {
     Opcode.LOAD: _LOAD_STORE,
     Opcode.STORE: _LOAD_STORE,
     Opcode.LOAD_LUT: (Field("dram", 32, "byte address of 256 bytes (beat aligned)"),),
+    Opcode.LOAD_TAPS: (
+        Field("dram", 32, "byte address of the taps (beat aligned), parameters behind them"),
+        Field("taps", 9, "weight beats"),
+        Field("base", 8, "first entry of the tap memory"),
+        Field("param_set", 1, "which parameter set of the vector unit is loaded"),
+    ),
     Opcode.LOAD_WEIGHTS: (
         Field("dram", 32, "byte address of the tile (beat aligned)"),
         Field("steps", 10, "row-groups a bank"),
@@ -154,7 +166,7 @@ FIELDS: dict[Opcode, tuple[Field, ...]] = {
     Opcode.VECTOR: (
         Field("op", 3, "VectorOp"),
         Field("a_signed", 1, "first source codes are int8, else uint8"),
-        Field("b_signed", 1, "second source codes are int8, else uint8"),
+        Field("b_signed", 1, "codes of the second source, or taps, are int8, else uint8"),
         Field("a", 20, "byte address of the first source"),
         Field("b", 20, "byte address of the second source (ADD, MUL)"),
         Field("dst", 20, "byte address of the result"),
@@ -164,23 +176,25 @@ FIELDS: dict[Opcode, tuple[Field, ...]] = {
         Field("a0", 20, "first source stride of loop 0", signed=True),
         Field("a1", 20, "first source stride of loop 1", signed=True),
         Field("a2", 20, "first source stride of loop 2", signed=True),
-        Field("b0", 20, "second source stride of loop 0; MAX, SUM: stride of wx", signed=True),
-        Field("b1", 20, "second source stride of loop 1; MAX, SUM: stride of wy", signed=True),
+        Field("b0", 20, "second source stride of loop 0; windows: stride of wx", signed=True),
+        Field("b1", 20, "second source stride of loop 1; windows: stride of wy", signed=True),
         Field("b2", 20, "second source stride of loop 2", signed=True),
         Field("d0", 20, "result stride of loop 0", signed=True),
         Field("d1", 20, "result stride of loop 1", signed=True),
         Field("d2", 20, "result stride of loop 2", signed=True),
-        Field("wx", 10, "inner window loop (MAX, SUM)"),
-        Field("wy", 10, "outer window loop (MAX, SUM)"),
+        Field("wx", 10, "inner window loop (MAX, SUM, DEPTHWISE)"),
+        Field("wy", 10, "outer window loop (MAX, SUM, DEPTHWISE)"),
         Field("tail", 6, "valid bytes in the last beat of loop 0"),
         Field("m0", 32, "multiplier of the first source or of the result", signed=True),
         Field("m1", 32, "multiplier of the second source (ADD)", signed=True),
         Field("shift", 6, "S: right shift, rounding half to even"),
         Field("a_zero", 9, "zero point of the first source", signed=True),
-        Field("b_zero", 9, "zero point of the second source", signed=True),
+        Field("b_zero", 9, "zero point of the second source, or of the taps", signed=True),
         Field("y_zero", 9, "zero point of the result; FILL: the value", signed=True),
         Field("low", 9, "clamp", signed=True),
         Field("high", 9, "clamp", signed=True),
+        Field("tap_base", 8, "entry of the first tap (DEPTHWISE)"),
+        Field("param_set", 1, "requantisation parameters (DEPTHWISE)"),
     ),
 }
 

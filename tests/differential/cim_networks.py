@@ -92,6 +92,53 @@ class NetworkBuilder:
         kind = cim.ActType.of((oh, ow, outputs), SI8 if signed else UI8, zero, halo)
         return self._add(cim.ConvOp(x, kind, properties), name).y
 
+    def depthwise(
+        self,
+        x: SSAValue,
+        kernel: Sequence[int],
+        *,
+        strides=(1, 1),
+        pads=(0, 0, 0, 0),
+        dilations=(1, 1),
+        signed: bool = False,
+        zero: int = 0,
+        weight_signed: bool = True,
+        weight_zero: int = 0,
+        halo=(0, 0, 0, 0),
+        name: str = "depthwise",
+    ) -> SSAValue:
+        source = cim.act_type(x)
+        h, w, c = source.hwc
+        low, high = (-127, 128) if weight_signed else (0, 256)
+        codes = self.rng.integers(low, high, (c, *kernel))
+        codes = codes.astype(np.int8 if weight_signed else np.uint8)
+        bias = self.rng.integers(-2000, 2000, c).astype(np.int32)
+        gains = self.rng.uniform(0.5, 1.5, c) / (70 * np.sqrt(codes[0].size))
+        m, s = encode_multiplier_vector(gains)
+        numbers = {
+            "low": -127 if signed else 0,
+            "high": 127 if signed else 255,
+            "weight_zero": weight_zero,
+            "weight_bits": 8,
+            "activation_bits": 8,
+        }
+        properties = {
+            "weights": BlobAttr.of(self.store.put(codes), codes.shape, IntegerType(8)),
+            "bias": BlobAttr.of(self.store.put(bias), bias.shape, i32),
+            "requant_m": BlobAttr.of(self.store.put(m), m.shape, i32),
+            "requant_s": BlobAttr.of(self.store.put(s), s.shape, IntegerType(8)),
+            "kernel": int_array(kernel),
+            "strides": int_array(strides),
+            "pads": int_array(pads),
+            "dilations": int_array(dilations),
+            "source_op": StringAttr("Conv"),
+            **{key: int_attr(value) for key, value in numbers.items()},
+        }
+        oh = (h + pads[0] + pads[2] - (kernel[0] - 1) * dilations[0] - 1) // strides[0] + 1
+        ow = (w + pads[1] + pads[3] - (kernel[1] - 1) * dilations[1] - 1) // strides[1] + 1
+        kind = cim.ActType.of((oh, ow, c), SI8 if signed else UI8, zero, halo)
+        return self._add(cim.DepthwiseOp(x, kind, properties), name).y
+
     def pool(
         self,
         x: SSAValue,
@@ -190,3 +237,18 @@ def residual(seed: int, multiplier: str = "daism-pc3-lj") -> tuple[ModuleOp, Wei
     x = net.pool(x, "sum", (3, 3))
     x = net.conv(x, 10, (1, 1), multiplier=multiplier, signed=True, name="head")
     return net.module(x), net.store
+
+
+def separable(seed: int, multiplier: str = "daism-pc3-lj") -> tuple[ModuleOp, WeightStore]:
+    """A stem, then depthwise and 1x1 convolutions in turn, 40 channels: more than one beat."""
+    net = NetworkBuilder(seed)
+    x = net.input((11, 9, 3), signed=True, halo=(1, 1, 1, 1))
+    x = net.conv(
+        x, 40, (3, 3), pads=(1, 1, 1, 1), multiplier=multiplier, halo=(1, 1, 1, 1), name="stem"
+    )
+    x = net.depthwise(x, (3, 3), pads=(1, 1, 1, 1), name="depthwise1")
+    x = net.conv(x, 24, (1, 1), multiplier=multiplier, halo=(2, 2, 2, 2), name="point1")
+    x = net.depthwise(x, (5, 5), strides=(2, 2), pads=(2, 2, 2, 2), name="depthwise2")
+    x = net.conv(x, 40, (1, 1), multiplier=multiplier, name="point2")
+    x = net.pool(x, "sum", (6, 5))
+    return net.module(net.conv(x, 10, (1, 1), multiplier=multiplier, signed=True)), net.store

@@ -30,6 +30,8 @@ class NaiveMachine:
         self.dram = bytearray(dram)
         self.buffer = bytearray(g.activation_bytes)
         self.lut = bytes(256)
+        self.taps = [bytes(g.beat_bytes)] * g.vector_taps
+        self.channels = [[(0, 0, 0)] * g.beat_bytes for _ in range(2)]
         self.steps = [0] * g.step_entries
         self.parameters = [[(0, 0, 0)] * g.outputs for _ in range(2)]
         self.psums = [[0] * g.outputs for _ in range(g.psum_entries)]
@@ -43,6 +45,7 @@ class NaiveMachine:
             Opcode.LOAD: self._load,
             Opcode.STORE: self._store,
             Opcode.LOAD_LUT: self._load_lut,
+            Opcode.LOAD_TAPS: self._load_taps,
             Opcode.LOAD_WEIGHTS: self._load_weights,
             Opcode.ARRAY: self._array,
             Opcode.VECTOR: self._vector,
@@ -67,6 +70,18 @@ class NaiveMachine:
     def _load_lut(self, c: Command) -> None:
         self.lut = bytes(self.dram[c["dram"] : c["dram"] + 256])
 
+    def _parameter(self, at: int) -> tuple[int, int, int]:
+        word = int.from_bytes(self.dram[at : at + 8], "little")
+        return int32(word & 0xFFFFFFFF), (word >> 32) & 0xFFFFFF, (word >> 56) & 63
+
+    def _load_taps(self, c: Command) -> None:
+        at, beat = c["dram"], self.g.beat_bytes
+        for t in range(c["taps"]):
+            self.taps[c["base"] + t] = bytes(self.dram[at : at + beat])
+            at += beat
+        for j in range(beat):
+            self.channels[c["param_set"]][j] = self._parameter(at + 8 * j)
+
     def _load_weights(self, c: Command) -> None:
         g, at = self.g, c["dram"]
         head = -(-4 * c["steps"] // g.beat_bytes) * g.beat_bytes
@@ -76,10 +91,7 @@ class NaiveMachine:
         at += head
         if c["has_params"]:
             for j in range(g.outputs):
-                word = int.from_bytes(self.dram[at : at + 8], "little")
-                bias = int32(word & 0xFFFFFFFF)
-                entry = (bias, (word >> 32) & 0xFFFFFF, (word >> 56) & 63)
-                self.parameters[c["param_set"]][j] = entry
+                self.parameters[c["param_set"]][j] = self._parameter(at)
                 at += 8
         for s in range(c["steps"]):
             for bank in range(g.banks):
@@ -164,9 +176,24 @@ class NaiveMachine:
                     b = c["b"] + i2 * c["b2"] + i1 * c["b1"] + i0 * c["b0"]
                     d = c["dst"] + i2 * c["d2"] + i1 * c["d1"] + i0 * c["d0"]
                     valid = c["tail"] if i0 == c["n0"] - 1 else self.g.beat_bytes
-                    writes += [(d + j, self._result(c, a + j, b + j)) for j in range(valid)]
+                    if c["op"] == VectorOp.DEPTHWISE:
+                        writes += [(d + j, self._depthwise(c, a + j, j)) for j in range(valid)]
+                    else:
+                        writes += [(d + j, self._result(c, a + j, b + j)) for j in range(valid)]
         for address, value in writes:
             self.buffer[self._at(address)] = value & 0xFF
+
+    def _depthwise(self, c: Command, a: int, channel: int) -> int:
+        acc, t = 0, c["tap_base"]
+        for jy in range(c["wy"]):
+            for jx in range(c["wx"]):
+                x = self._byte(a + jy * c["b1"] + jx * c["b0"], c["a_signed"]) - c["a_zero"]
+                w = self.taps[t][channel]
+                w -= 256 if c["b_signed"] and w >= 128 else 0
+                acc = int32(acc + x * (w - c["b_zero"]))
+                t += 1
+        bias, m, shift = self.channels[c["param_set"]][channel]
+        return clamp(rhe(int32(acc + bias) * m, shift) + c["y_zero"], c["low"], c["high"])
 
     def _result(self, c: Command, a: int, b: int) -> int:
         op = VectorOp(c["op"])

@@ -29,8 +29,9 @@ class RandomProgram:
         self._config: dict[str, int] = {}
         self._weights: dict[str, int] = {}
         self.body: list[Command] = [self._load_all(), self._load_lut(), self._load_weights(True)]
+        self.body.append(self._load_taps())
         makers = [self._load_weights, self._array, self._array, self._vector, self._vector]
-        makers += [self._load, self._store]
+        makers += [self._load, self._store, self._load_taps, self._depthwise]
         for _ in range(commands):
             maker = makers[self.rng.integers(len(makers))]
             self.body += [maker()]
@@ -112,6 +113,17 @@ class RandomProgram:
 
     def _load_lut(self) -> Command:
         return Command(Opcode.LOAD_LUT, {"dram": self._put(self._bytes(256))})
+
+    def _load_taps(self) -> Command:
+        values = {"taps": self._int(1, 20), "base": self._int(0, 9), "param_set": self._int(0, 1)}
+        data = self._bytes(values["taps"] * self.g.beat_bytes)
+        data += b"".join(self._parameter() for _ in range(self.g.beat_bytes))
+        return Command(Opcode.LOAD_TAPS, {**values, "dram": self._put(data)})
+
+    def _depthwise(self) -> Command:
+        command = self._vector()
+        command.values["op"] = int(VectorOp.DEPTHWISE)
+        return command
 
     def _row_config(self) -> dict[str, int]:
         bits = self._int(2, 8)
@@ -213,6 +225,8 @@ class RandomProgram:
             "a_zero": self._int(-256, 255),
             "b_zero": self._int(-256, 255),
             "tail": self._int(1, self.g.beat_bytes),
+            "tap_base": self._int(0, 20),
+            "param_set": self._int(0, 1),
             **{n: self._int(1, 3) for n in ("n0", "n1", "n2", "wx", "wy")},
             **{n: self._stride() for n in strides},
             **self._codes(),

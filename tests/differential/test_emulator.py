@@ -11,7 +11,7 @@ from naive_machine import NaiveMachine
 from random_programs import RandomProgram
 
 from cimc.cost.cycles import estimate
-from cimc.sim import emulator_array, emulator_memory, emulator_rows, emulator_vector
+from cimc.sim import emulator, emulator_array, emulator_memory, emulator_rows, emulator_vector
 from cimc.sim.emulator import Emulator, MachineFault, batch_limit
 from cimc.sim.emulator_rows import DecodeConfig
 from cimc.targets import get
@@ -118,7 +118,17 @@ def no_wrap_mask(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(emulator_memory.ActivationBuffer, "wrap", wrap)
 
 
-PLANTED = [swap_wordlines, wrong_mask, stride_off_by_one, no_wrap_mask]
+def taps_one_entry_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = emulator_vector.load_taps
+
+    def wrong(state: emulator_vector.VectorState, command: Command, data: np.ndarray) -> None:
+        original(state, command, data)
+        state.taps[:] = np.roll(state.taps, 1, axis=0)
+
+    monkeypatch.setattr(emulator, "load_taps", wrong)
+
+
+PLANTED = [swap_wordlines, wrong_mask, stride_off_by_one, no_wrap_mask, taps_one_entry_off]
 
 
 def check_all(programs: list[RandomProgram]) -> None:

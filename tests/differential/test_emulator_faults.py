@@ -22,6 +22,7 @@ ARRAY = {
     "lanes": 1,
     "period": 1,
 }
+TAPS = {"dram": 2048, "taps": 1}
 VECTOR = {"op": 0, "n0": 1, "n1": 1, "n2": 1, "wx": 1, "wy": 1, "tail": 8}
 
 
@@ -35,7 +36,9 @@ def run(opcode: Opcode, values: dict[str, int]) -> None:
     [
         (Opcode.LOAD_WEIGHTS, WEIGHTS),
         (Opcode.ARRAY, ARRAY),
+        (Opcode.LOAD_TAPS, TAPS | {"base": 127}),
         (Opcode.VECTOR, VECTOR),
+        (Opcode.VECTOR, VECTOR | {"op": 6, "tap_base": 127}),
         (Opcode.LOAD, {"dram": 4095, "buffer": 65535, "bytes": 1}),
     ],
 )
@@ -93,17 +96,33 @@ def test_array(change: dict[str, int], message: str) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"op": 6}, "op=6 does not exist"),
+        ({"op": 7}, "op=7 does not exist"),
         ({"n1": 0}, "n1 must be positive"),
         ({"wy": 0}, "wy must be positive"),
         ({"tail": 0}, r"tail=0 is not in 1\.\.8"),
         ({"tail": 9}, r"tail=9 is not in 1\.\.8"),
         ({"low": 1}, "low is above high"),
+        ({"op": 6, "wx": 0}, "wx must be positive"),
+        ({"op": 6, "wx": 3, "wy": 3, "tap_base": 120}, "taps up to 129 pass the 128 entries"),
     ],
 )
 def test_vector(change: dict[str, int], message: str) -> None:
     with pytest.raises(MachineFault, match=rf"^command 0 VECTOR \(.*\): {message}$"):
         run(Opcode.VECTOR, VECTOR | change)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"taps": 0}, "taps must be positive"),
+        ({"base": 127, "taps": 2}, "taps up to 129 pass the 128 entries"),
+        ({"dram": 2052}, "address 2052 is not beat aligned"),
+        ({"dram": 4032}, r"DRAM bytes 4032\.\.4103 are outside its 4096 bytes"),
+    ],
+)
+def test_load_taps(change: dict[str, int], message: str) -> None:
+    with pytest.raises(MachineFault, match=rf"^command 0 LOAD_TAPS \(.*\): {message}$"):
+        run(Opcode.LOAD_TAPS, TAPS | change)
 
 
 @pytest.mark.parametrize("opcode", [Opcode.LOAD, Opcode.STORE])

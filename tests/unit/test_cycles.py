@@ -50,6 +50,8 @@ FILL_D = 1 + 6 + 1
         (load(dram=7, bytes=10), 3 + 65),
         (Command(Opcode.STORE, {"dram": 4, "bytes": 20}), 3 + 2),
         (Command(Opcode.LOAD_LUT), 32 + 65),
+        # 9 beats of weights, 8 of parameters
+        (Command(Opcode.LOAD_TAPS, {"taps": 9}), 9 + 8 + 65),
         # 5 steps: 20 bytes of offsets are 3 beats; 20 weight beats, 3 cycles apart
         (
             Command(Opcode.LOAD_WEIGHTS, {"steps": 5, "rows": 11, "pace": 3}),
@@ -82,7 +84,15 @@ def test_durations(command: Command, expected: int) -> None:
 
 @pytest.mark.parametrize(
     ("op", "slots"),
-    [("MAX", 360), ("SUM", 360), ("ADD", 48), ("MUL", 48), ("LUT", 24), ("FILL", 24)],
+    [
+        ("MAX", 360),
+        ("SUM", 360),
+        ("ADD", 48),
+        ("MUL", 48),
+        ("LUT", 24),
+        ("FILL", 24),
+        ("DEPTHWISE", 360),
+    ],
 )
 def test_vector_slots(op: str, slots: int) -> None:
     values = {"op": VectorOp[op], "n0": 2, "n1": 3, "n2": 4, "wx": 3, "wy": 5}

@@ -68,8 +68,8 @@ def test_encoding_refuses_what_does_not_fit() -> None:
         encode(Command(Opcode.ARRAY, {"low": 256}))
     with pytest.raises(KeyError, match=r"END has no field \['nx'\]"):
         encode(Command(Opcode.END, {"nx": 1}))
-    with pytest.raises(ValueError, match="9 is not a valid Opcode"):
-        decode(bytes([9]) + bytes(63))
+    with pytest.raises(ValueError, match="10 is not a valid Opcode"):
+        decode(bytes([10]) + bytes(63))
 
 
 PROGRAM = [

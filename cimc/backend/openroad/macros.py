@@ -131,4 +131,6 @@ def macro_counts(geometry: Geometry) -> dict[Macro, int]:
     # Step table: a beat holds 32-bit entries of which the address bits are kept.
     offset_bits = _address_bits(g.activation_bytes)
     counts[memory_macro(g.step_entries // step_words, step_words * offset_bits)] += 1
+    # Weights of depthwise convolutions.
+    counts[memory_macro(g.vector_taps, beat_bits)] += 1
     return dict(sorted(counts.items(), key=lambda item: item[0].name))

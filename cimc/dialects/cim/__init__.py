@@ -13,15 +13,14 @@ from xdsl.ir import Dialect
 from cimc.dialects.cim.attrs import ActType, PlaceAttr, StripAttr, TilingAttr
 from cimc.dialects.cim.ops import (
     AddOp,
-    ConvOp,
     InputOp,
     LayerOp,
     OutputOp,
     PoolOp,
-    act_type,
-    ints,
-    window_outputs,
+    WindowOp,
 )
+from cimc.dialects.cim.weighted import ConvOp, DepthwiseOp
+from cimc.dialects.cim.windows import act_type, ints, window_outputs
 from cimc.dialects.nn import BlobAttr
 
 __all__ = [
@@ -30,6 +29,7 @@ __all__ = [
     "BlobAttr",
     "Cim",
     "ConvOp",
+    "DepthwiseOp",
     "InputOp",
     "LayerOp",
     "OutputOp",
@@ -37,6 +37,7 @@ __all__ = [
     "PoolOp",
     "StripAttr",
     "TilingAttr",
+    "WindowOp",
     "act_type",
     "ints",
     "window_outputs",
@@ -44,6 +45,6 @@ __all__ = [
 
 Cim = Dialect(
     "cim",
-    [InputOp, OutputOp, ConvOp, PoolOp, AddOp],
+    [InputOp, OutputOp, ConvOp, DepthwiseOp, PoolOp, AddOp],
     [ActType, TilingAttr, PlaceAttr, StripAttr],
 )

@@ -1,4 +1,4 @@
-"""Operations of the `cim` dialect: one a layer."""
+"""Operations of the `cim` dialect without weights; unions of those that compute."""
 
 from __future__ import annotations
 
@@ -19,20 +19,10 @@ from xdsl.irdl import (
 from xdsl.traits import Pure
 
 from cimc.diagnostics import verify_fail
-from cimc.dialects.cim.attrs import ActType, PlaceAttr, StripAttr, TilingAttr
-from cimc.dialects.nn import BlobAttr
+from cimc.dialects.cim.attrs import ActType, PlaceAttr, StripAttr
+from cimc.dialects.cim.weighted import ConvOp, DepthwiseOp
+from cimc.dialects.cim.windows import act_type, verify_halo, window_outputs
 from cimc.dialects.nn.attrs import Ints, int_array
-
-
-def act_type(value: SSAValue) -> ActType:
-    """The `!cim.act` type of `value`."""
-    assert isinstance(value.type, ActType)
-    return value.type
-
-
-def ints(attr: Ints) -> tuple[int, ...]:
-    """The integers of an `array<i64: ...>`."""
-    return tuple(int(v) for v in attr.get_values())
 
 
 @irdl_op_definition
@@ -94,72 +84,6 @@ class OutputOp(IRDLOperation):
                 "shape": int_array(shape),
             },
         )
-
-
-@irdl_op_definition
-class ConvOp(IRDLOperation):
-    """Convolution or matrix product on the array, then requantisation.
-
-    acc[k] = sum over (ky, kx, c) of sgn * P(|w - w_zero|, |a - a_zero|), P the multiplier's table;
-    y = clamp(rhe((acc + bias[k]) * m[k] / 2^s[k]) + y_zero, low, high)   (docs/numerics.md).
-
-    weights: int8 codes [K, kh, kw, C / group]; bias: int32 [K]; requant_m: int32 [K] (24 bits,
-    unsigned); requant_s: uint8 [K].
-    """
-
-    name = "cim.conv"
-
-    x = operand_def(ActType)
-    y = result_def(ActType)
-    weights = prop_def(BlobAttr)
-    bias = prop_def(BlobAttr)
-    requant_m = prop_def(BlobAttr)
-    requant_s = prop_def(BlobAttr)
-    kernel = prop_def(Ints)
-    strides = prop_def(Ints)
-    pads = prop_def(Ints)
-    dilations = prop_def(Ints)
-    group = prop_def(IntegerAttr[I64])
-    low = prop_def(IntegerAttr[I64])
-    high = prop_def(IntegerAttr[I64])
-    weight_zero = prop_def(IntegerAttr[I64])
-    weight_bits = prop_def(IntegerAttr[I64])
-    activation_bits = prop_def(IntegerAttr[I64])
-    stored_bits = prop_def(IntegerAttr[I64])
-    broadcast_bits = prop_def(IntegerAttr[I64])
-    multiplier = prop_def(StringAttr)
-    source_op = prop_def(StringAttr)
-    tiling = opt_prop_def(TilingAttr)
-    place = opt_prop_def(PlaceAttr)
-    strips = opt_prop_def(StripAttr)
-    cycles = opt_prop_def(IntegerAttr[I64])
-
-    traits = traits_def(Pure())
-    irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "$x attr-dict `:` type($x) `->` type($y)"
-
-    def __init__(self, x: SSAValue, y: ActType, properties: dict[str, Attribute]):
-        super().__init__(operands=[x], result_types=[y], properties=properties)
-
-    def verify_(self) -> None:
-        k, kh, kw, cg = self.weights.type.get_shape()
-        _, _, c = act_type(self.x).hwc
-        oh, ow, ok = act_type(self.y).hwc
-        if cg * self.group.value.data != c or ok != k or k % self.group.value.data:
-            raise verify_fail(
-                self,
-                f"weights are {k}x{kh}x{kw}x{cg} in {self.group.value.data} groups, "
-                f"but the map has {c} channels in and {ok} out",
-            )
-        if (kh, kw) != ints(self.kernel):
-            raise verify_fail(self, f"kernel {ints(self.kernel)} differs from weights {kh}x{kw}")
-        if (oh, ow) != window_outputs(self):
-            raise verify_fail(self, f"output is {oh}x{ow}, expected {window_outputs(self)}")
-        verify_halo(self, act_type(self.x))
-        steps = ("bias", self.bias), ("requant_m", self.requant_m), ("requant_s", self.requant_s)
-        for name, blob in steps:
-            if blob.type.get_shape() != (k,):
-                raise verify_fail(self, f"{name} must have {k} elements")
 
 
 @irdl_op_definition
@@ -243,20 +167,8 @@ class AddOp(IRDLOperation):
             )
 
 
-def window_outputs(op: ConvOp | PoolOp) -> tuple[int, int]:
-    """Output height and width of a window op: floor((in + pads - span) / stride) + 1."""
-    h, w, _ = act_type(op.x).hwc
-    (kh, kw), (sh, sw) = ints(op.kernel), ints(op.strides)
-    (dh, dw), (top, left, bottom, right) = ints(op.dilations), ints(op.pads)
-    oh = (h + top + bottom - (kh - 1) * dh - 1) // sh + 1
-    return oh, (w + left + right - (kw - 1) * dw - 1) // sw + 1
+WindowOp = ConvOp | DepthwiseOp | PoolOp
+"""Layers that read a window of their input for each output pixel."""
 
-
-def verify_halo(op: ConvOp | PoolOp, x: ActType) -> None:
-    """Raise when the padding that `op` reads is larger than the halo that `x` has in memory."""
-    need = ints(op.pads)
-    if any(n > m for n, m in zip(need, x.margins, strict=True)):
-        raise verify_fail(op, f"pads {need} exceed the halo {x.margins} of its input")
-
-
-LayerOp = ConvOp | PoolOp | AddOp
+LayerOp = WindowOp | AddOp
+"""Everything that computes; each makes one map."""

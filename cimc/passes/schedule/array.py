@@ -20,6 +20,7 @@ from cimc.passes.schedule.commands import (
     Step,
     half_resource,
     make_step,
+    parameter_bytes,
 )
 from cimc.passes.schedule.views import View, wrap_stride
 from cimc.targets import Geometry
@@ -103,13 +104,8 @@ def tile_bytes(
 
 def _parameter_bytes(layer: Layer, group: OutputGroup, geometry: Geometry) -> bytes:
     lanes = slice(group.first, group.first + group.count)
-    word = np.zeros(geometry.outputs, np.uint64)
-    word[: group.count] = (
-        (layer.bias[lanes] & 0xFFFFFFFF)
-        | (layer.requant_m[lanes] & 0xFFFFFF) << 32
-        | layer.requant_s[lanes] << 56
-    ).astype(np.uint64)
-    return word.astype("<u8").tobytes()
+    vectors = (layer.bias[lanes], layer.requant_m[lanes], layer.requant_s[lanes])
+    return parameter_bytes(*vectors, geometry.outputs)
 
 
 def _blocks(layer: Layer, rows: range) -> Iterator[_Block]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cimc.targets.isa import Command, Opcode
 
 ACTIVATIONS = "activations"
@@ -12,8 +15,25 @@ LUT = "lut"
 
 
 def half_resource(half: int) -> str:
-    """The rows, step entries and parameter set of ping-pong half `half`."""
+    """The rows, step entries and parameter set of ping-pong half `half` of the array."""
     return f"half{half}"
+
+
+def tap_resource(half: int) -> str:
+    """The tap entries and parameter set of ping-pong half `half` of the vector unit."""
+    return f"taps{half}"
+
+
+def parameter_bytes(
+    bias: NDArray[np.int64], m: NDArray[np.int64], s: NDArray[np.int64], channels: int
+) -> bytes:
+    """Requantisation parameters of `channels` channels, zeros behind the given ones.
+
+    Eight bytes a channel, laid out as in docs/machine.md.
+    """
+    word = np.zeros(channels, np.uint64)
+    word[: len(bias)] = ((bias & 0xFFFFFFFF) | (m & 0xFFFFFF) << 32 | s << 56).astype(np.uint64)
+    return word.astype("<u8").tobytes()
 
 
 @dataclass

@@ -9,8 +9,9 @@ func.func @main(%x: tensor<1x2x4x4xf32>) -> tensor<1x2xf32> {
   %y = nn.gemm %f weights #nn.blob<"38af1223c44ebe98", tensor<2x2xf32>> : tensor<1x2xf32> -> tensor<1x2xf32> loc("fc"("m.onnx":4:0))
   func.return %y : tensor<1x2xf32>
 }
-// CHECK:      nn.conv {{.*}}multiplier = "daism-pc3-lj"
+// The convolution is depthwise, so it gets the multiplier of the vector unit.
+// CHECK:      nn.conv {{.*}}multiplier = "exact"
 // CHECK:      nn.gemm {{.*}}multiplier = "daism-pc3-lj"
-// FLA:        nn.conv {{.*}}multiplier = "daism-fla"
+// FLA:        nn.conv {{.*}}multiplier = "exact"
 // FLA:        nn.gemm {{.*}}multiplier = "daism-fla"
 // TYPO:       error: unknown multiplier 'daism-fal'; did you mean 'daism-fla'?
