@@ -35,15 +35,12 @@ module cimc_controller (
 
   assign opcode = fetch_command_i[cimc_pkg::CMD_OPCODE_LSB +: cimc_pkg::CMD_OPCODE_W];
 
-  always_comb begin
-    case (opcode)
-      cimc_pkg::OP_FETCH, cimc_pkg::OP_LOAD, cimc_pkg::OP_STORE, cimc_pkg::OP_LOAD_WEIGHTS,
-      cimc_pkg::OP_LOAD_LUT, cimc_pkg::OP_LOAD_TAPS: unit = 3'b001;
-      cimc_pkg::OP_ARRAY:    unit = 3'b010;
-      cimc_pkg::OP_VECTOR:   unit = 3'b100;
-      default:               unit = 3'b000;
-    endcase
-  end
+  // Not a case of constants: synthesis would take it for a read-only memory.
+  assign unit[0] = opcode == cimc_pkg::OP_FETCH || opcode == cimc_pkg::OP_LOAD
+                   || opcode == cimc_pkg::OP_STORE || opcode == cimc_pkg::OP_LOAD_WEIGHTS
+                   || opcode == cimc_pkg::OP_LOAD_LUT || opcode == cimc_pkg::OP_LOAD_TAPS;
+  assign unit[1] = opcode == cimc_pkg::OP_ARRAY;
+  assign unit[2] = opcode == cimc_pkg::OP_VECTOR;
 
   always_comb begin
     push_o = '0;

@@ -65,3 +65,38 @@
 "test.op"() {place = #cim.place<"flash", 0>} : () -> ()
 
 // CHECK: cim.place knows buffer and dram, not 'flash'
+
+// -----
+
+%x = "test.op"() : () -> !cim.act<[8, 8, 4], si8, 0, [1, 1, 1, 1]>
+%d = cim.depthwise %x {weights = #nn.blob<"w", tensor<3x3x3xi8>>, bias = #nn.blob<"b", tensor<3xi32>>, requant_m = #nn.blob<"m", tensor<3xi32>>, requant_s = #nn.blob<"s", tensor<3xi8>>, kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, low = 0 : i64, high = 255 : i64, weight_zero = 0 : i64, weight_bits = 8 : i64, activation_bits = 8 : i64, source_op = "Conv"} : !cim.act<[8, 8, 4], si8, 0, [1, 1, 1, 1]> -> !cim.act<[4, 4, 3], ui8, 0, [0, 0, 0, 0]>
+
+// CHECK: cim.depthwise: weights have 3 channels, the map 4 in and 3 out
+
+// -----
+
+%x = "test.op"() : () -> !cim.act<[8, 8, 3], si8, 0, [1, 1, 1, 1]>
+%d = cim.depthwise %x {weights = #nn.blob<"w", tensor<3x3x3xi8>>, bias = #nn.blob<"b", tensor<3xi32>>, requant_m = #nn.blob<"m", tensor<3xi32>>, requant_s = #nn.blob<"s", tensor<3xi8>>, kernel = array<i64: 1, 3>, strides = array<i64: 2, 2>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, low = 0 : i64, high = 255 : i64, weight_zero = 0 : i64, weight_bits = 8 : i64, activation_bits = 8 : i64, source_op = "Conv"} : !cim.act<[8, 8, 3], si8, 0, [1, 1, 1, 1]> -> !cim.act<[4, 4, 3], ui8, 0, [0, 0, 0, 0]>
+
+// CHECK: cim.depthwise: kernel (1, 3) differs from weights 3x3
+
+// -----
+
+%x = "test.op"() : () -> !cim.act<[8, 8, 3], si8, 0, [1, 1, 1, 1]>
+%d = cim.depthwise %x {weights = #nn.blob<"w", tensor<3x3x3xi8>>, bias = #nn.blob<"b", tensor<3xi32>>, requant_m = #nn.blob<"m", tensor<3xi32>>, requant_s = #nn.blob<"s", tensor<3xi8>>, kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, low = 0 : i64, high = 255 : i64, weight_zero = 0 : i64, weight_bits = 8 : i64, activation_bits = 8 : i64, source_op = "Conv"} : !cim.act<[8, 8, 3], si8, 0, [1, 1, 1, 1]> -> !cim.act<[5, 4, 3], ui8, 0, [0, 0, 0, 0]>
+
+// CHECK: cim.depthwise: output is 5x4, expected (4, 4)
+
+// -----
+
+%x = "test.op"() : () -> !cim.act<[8, 8, 3], si8, 0, [1, 0, 1, 1]>
+%d = cim.depthwise %x {weights = #nn.blob<"w", tensor<3x3x3xi8>>, bias = #nn.blob<"b", tensor<3xi32>>, requant_m = #nn.blob<"m", tensor<3xi32>>, requant_s = #nn.blob<"s", tensor<3xi8>>, kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, low = 0 : i64, high = 255 : i64, weight_zero = 0 : i64, weight_bits = 8 : i64, activation_bits = 8 : i64, source_op = "Conv"} : !cim.act<[8, 8, 3], si8, 0, [1, 0, 1, 1]> -> !cim.act<[4, 4, 3], ui8, 0, [0, 0, 0, 0]>
+
+// CHECK: cim.depthwise: pads (1, 1, 1, 1) exceed the halo (1, 0, 1, 1) of its input
+
+// -----
+
+%x = "test.op"() : () -> !cim.act<[8, 8, 3], si8, 0, [1, 1, 1, 1]>
+%d = cim.depthwise %x {weights = #nn.blob<"w", tensor<3x3x3xi8>>, bias = #nn.blob<"b", tensor<2xi32>>, requant_m = #nn.blob<"m", tensor<3xi32>>, requant_s = #nn.blob<"s", tensor<3xi8>>, kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, low = 0 : i64, high = 255 : i64, weight_zero = 0 : i64, weight_bits = 8 : i64, activation_bits = 8 : i64, source_op = "Conv"} : !cim.act<[8, 8, 3], si8, 0, [1, 1, 1, 1]> -> !cim.act<[4, 4, 3], ui8, 0, [0, 0, 0, 0]>
+
+// CHECK: cim.depthwise: bias must have 3 elements
