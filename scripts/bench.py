@@ -14,17 +14,21 @@ accuracy  top-1 of the emulated machine by multiplier, beside onnxruntime in flo
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import platform
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
 
 import cimc
@@ -41,6 +45,8 @@ ICARUS_MULTIPLIER = "daism-pc3-lj"
 """Icarus is some hundred times slower, so it runs one image with one multiplier."""
 CHUNK = 500
 
+Floats = NDArray[np.float64]
+
 sys.path.insert(0, str(MODELS))
 from data import Preprocess, load, load_sample, preprocess_path  # noqa: E402 - models/ is no package
 
@@ -54,12 +60,23 @@ class Options:
     images: int
     """Test images of `accuracy`."""
     networks: Sequence[str]
+    results: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Everything measured, by section: what ``--json`` writes."""
 
 
-def figure(name: str, measured: float, unit: str, limit: float | None = None) -> None:
-    """Print a line, with the ratio to `limit` when there is one."""
+def figure(
+    into: dict[str, Any], name: str, measured: float, unit: str, limit: float | None = None
+) -> None:
+    """Print a line, with the ratio to `limit` when there is one, and keep it."""
     goal = f"   {measured / limit:.2f} of the limit {limit:g} {unit}" if limit else ""
     print(f"{name:<44}{measured:>14,.2f} {unit}{goal}", flush=True)
+    into[name.strip()] = {"measured": measured, "unit": unit, "limit": limit}
+
+
+def table(into: dict[str, Any], header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table and keep its rows."""
+    print(text_table([*header], [[*row] for row in rows], left=3))
+    into["rows"] = [dict(zip(header, row, strict=True)) for row in rows]
 
 
 def resnet18(folder: Path) -> Path:
@@ -70,25 +87,25 @@ def resnet18(folder: Path) -> Path:
     return path
 
 
-def bench_compile(options: Options, model: Path) -> None:
+def bench_compile(options: Options, model: Path, into: dict[str, Any]) -> None:
     """In a process of its own, so that its peak memory is that of the compiler alone."""
     began = time.perf_counter()
     command = [sys.executable, "-m", "cimc.cli.main", str(model), "--verify=none"]
     out = str(model.parent / "out")
     subprocess.run([*command, "-o", out], check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
-    figure("ResNet-18 compile time", time.perf_counter() - began, "s", 30)
+    figure(into, "ResNet-18 compile time", time.perf_counter() - began, "s", 30)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024 / 1024
-    figure("ResNet-18 compile peak memory", peak, "GB", 3)
+    figure(into, "ResNet-18 compile peak memory", peak, "GB", 3)
 
 
-def bench_cycles(options: Options, model: Path) -> None:
+def bench_cycles(options: Options, model: Path, into: dict[str, Any]) -> None:
     """Where the cycles of ResNet-18 go."""
     report = cimc.compile(model).report
     cycles = report["cycles"]
-    figure("ResNet-18 cycles", cycles["estimated"] / 1e6, "M", 4.1)
-    figure("  bound: every lane busy every cycle", cycles["ideal"] / 1e6, "M")
+    figure(into, "ResNet-18 cycles", cycles["estimated"] / 1e6, "M", 4.1)
+    figure(into, "  bound: every lane busy every cycle", cycles["ideal"] / 1e6, "M")
     for name, count in lost_cycles(report).items():
-        figure(f"  {name}", count / 1e6, "M")
+        figure(into, f"  {name}", count / 1e6, "M")
 
 
 def lost_cycles(report: dict[str, Any]) -> dict[str, int]:
@@ -106,7 +123,7 @@ def lost_cycles(report: dict[str, Any]) -> dict[str, int]:
     }
 
 
-def bench_cosim(options: Options, model: Path) -> None:
+def bench_cosim(options: Options, model: Path, into: dict[str, Any]) -> None:
     """The whole network on RTL; the simulator is built before the clock starts."""
     compiled = cimc.compile(model)
     small = cimc.compile(MODELS / "lenet.onnx", calibration=SAMPLE)
@@ -117,16 +134,21 @@ def bench_cosim(options: Options, model: Path) -> None:
     began = time.perf_counter()
     report = compiled.verify("rtl")
     whole = time.perf_counter() - began
-    figure("ResNet-18 RTL co-simulation, one image", whole, "s", 300)
+    figure(into, "ResNet-18 RTL co-simulation, one image", whole, "s", 300)
     speed = report["cycles"]["rtl"] / max(whole - emulation, 1e-9) / 1000
-    figure("  without emulation and reference", speed, "kcycles/s")
-    figure("  differing bytes", report["errors"]["implementation"]["differing_bytes"], "bytes")
+    figure(into, "  without emulation and reference", speed, "kcycles/s")
     figure(
-        "  cycles beyond the estimate", report["cycles"]["rtl"] - report["cycles"]["estimated"], ""
+        into, "  differing bytes", report["errors"]["implementation"]["differing_bytes"], "bytes"
+    )
+    figure(
+        into,
+        "  cycles beyond the estimate",
+        report["cycles"]["rtl"] - report["cycles"]["estimated"],
+        "",
     )
 
 
-def bench_networks(options: Options, model: Path) -> None:
+def bench_networks(options: Options, model: Path, into: dict[str, Any]) -> None:
     """Every multiplier on RTL; LeNet once on Icarus too. A difference is an error."""
     progress = Progress(verbose=False)
     rows: list[list[str]] = []
@@ -141,7 +163,7 @@ def bench_networks(options: Options, model: Path) -> None:
             rows.append(network_row(network, name, report))
     progress.clear()
     header = ["network", "multiplier", "simulator", "images", "bytes", "differ"]
-    print(text_table([*header, "cycles", "RTL", "quant. dB", "approx. dB"], rows, left=3))
+    table(into, [*header, "cycles", "RTL", "quant. dB", "approx. dB"], rows)
 
 
 def network_row(network: str, name: str, report: dict[str, Any]) -> list[str]:
@@ -167,30 +189,44 @@ def decibels(error: dict[str, Any]) -> str:
     return "exact" if error["identical"] else f"{error['sqnr_db']:.1f}"
 
 
-def bench_accuracy(options: Options, model: Path) -> None:
-    """Top-1 on test images; agreement is the share of images with onnxruntime's answer."""
+def bench_accuracy(options: Options, model: Path, into: dict[str, Any]) -> None:
+    """Top-1 on test images, each image compared with onnxruntime's answer for it."""
     images, labels, source = test_images(options.images)
+    into["source"], into["images"] = source, len(labels)
     print(f"accuracy on {len(labels)} images ({source})")
     rows: list[list[str]] = []
     progress = Progress(verbose=False)
     for network in options.networks:
         path = MODELS / f"{network}.onnx"
         inputs = Preprocess.read(preprocess_path(path))(images)
-        truth = float_answers(path, inputs)
-        rows.append([network, "onnxruntime float", percent(truth == labels), "", "", ""])
+        truth = float_logits(path, inputs)
+        right = truth.argmax(axis=1) == labels
+        rows.append([network, "float", "onnxruntime", percent(right), "", "", "", "", ""])
         for name in options.names:
             progress(f"{network} {name}")
             compiled = cimc.compile(path, calibration=SAMPLE, multiplier=name)
-            found = answers(lambda x, m=compiled: m.run(None, {m.input_names[0]: x})[0], inputs)
-            change = 100 * float(np.mean(found == labels) - np.mean(truth == labels))
+            found = logits(lambda x, m=compiled: m.run(None, {m.input_names[0]: x})[0], inputs)
             cycles = f"{compiled.report['cycles']['estimated']:,}"
-            agreement = percent(found == truth)
-            rows.append(
-                [network, name, percent(found == labels), f"{change:+.2f}", agreement, cycles]
-            )
+            rows.append([network, name, "cimc", *paired(found, truth, labels), cycles])
     progress.clear()
-    header = ["network", "multiplier", "top-1 %", "against float", "agreement %", "cycles"]
-    print(text_table(header, rows, left=2))
+    header = ["network", "multiplier", "by", "top-1 %", "lost", "won", "agreement %"]
+    table(into, [*header, "SQNR dB", "cycles"], rows)
+
+
+def paired(found: Floats, truth: Floats, labels: NDArray[Any]) -> list[str]:
+    """Top-1; images that only float gets right, only we; same answer; SQNR of the logits."""
+    ours, theirs = found.argmax(axis=1), truth.argmax(axis=1)
+    noise = float(np.square(found - truth).sum()) or np.finfo(np.float64).tiny
+    ratio = 10 * np.log10(float(np.square(truth).sum()) / noise)
+    lost = np.count_nonzero((theirs == labels) & (ours != labels))
+    won = np.count_nonzero((theirs != labels) & (ours == labels))
+    return [
+        percent(ours == labels),
+        str(lost),
+        str(won),
+        percent(ours == theirs),
+        f"{ratio:.1f}",
+    ]
 
 
 def test_images(count: int) -> tuple[NDArray[Any], NDArray[Any], str]:
@@ -204,21 +240,17 @@ def test_images(count: int) -> tuple[NDArray[Any], NDArray[Any], str]:
     return images[:count], labels[:count], source
 
 
-def answers(run: Callable[[Any], Any], inputs: NDArray[Any]) -> NDArray[np.int64]:
-    """Index of the largest output of each input."""
-    parts: Iterable[NDArray[Any]] = (
-        np.asarray(run(inputs[i : i + CHUNK])).argmax(axis=1) for i in range(0, len(inputs), CHUNK)
-    )
-    return np.concatenate(list(parts))
+def logits(run: Callable[[Any], Any], inputs: NDArray[Any]) -> Floats:
+    """Outputs [N, classes] of `run`, in chunks that bound the memory."""
+    parts = (np.asarray(run(inputs[i : i + CHUNK])) for i in range(0, len(inputs), CHUNK))
+    return np.concatenate([part.astype(np.float64) for part in parts])
 
 
-def float_answers(path: Path, inputs: NDArray[Any]) -> NDArray[np.int64]:
+def float_logits(path: Path, inputs: NDArray[Any]) -> Floats:
     """The same by onnxruntime."""
-    import onnxruntime
-
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
-    return answers(lambda x: session.run(None, {name: x})[0], inputs)
+    return logits(lambda x: session.run(None, {name: x})[0], inputs)
 
 
 def percent(hits: NDArray[np.bool_]) -> str:
@@ -226,7 +258,7 @@ def percent(hits: NDArray[np.bool_]) -> str:
     return f"{100 * float(hits.mean()):.2f}"
 
 
-SECTIONS: dict[str, Callable[[Options, Path], None]] = {
+SECTIONS: dict[str, Callable[[Options, Path, dict[str, Any]], None]] = {
     "compile": bench_compile,
     "cycles": bench_cycles,
     "cosim": bench_cosim,
@@ -234,6 +266,18 @@ SECTIONS: dict[str, Callable[[Options, Path], None]] = {
     "accuracy": bench_accuracy,
 }
 QUICK = ("compile", "cycles", "cosim")
+
+
+def machine() -> str:
+    """Processor, cores, Python and numpy of this machine."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    processor = next(named, platform.machine())
+    versions = f"Python {platform.python_version()}, numpy {np.__version__}"
+    return f"{processor}, {os.cpu_count()} cores, {versions}"
 
 
 def main() -> None:
@@ -245,13 +289,18 @@ def main() -> None:
     parser.add_argument("--multipliers", nargs="+", default=list(multipliers.names()))
     parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS))
     parser.add_argument("--images", type=int, default=10_000, help="for accuracy")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     args = parser.parse_args()
     options = Options(args.multipliers, args.images, args.networks)
+    options.results["machine"] = machine()
+    print(f"on {options.results['machine']}")
     with tempfile.TemporaryDirectory() as folder:
         model = resnet18(Path(folder))
         for name in args.sections or QUICK:
             print(f"\n{name}")
-            SECTIONS[name](options, model)
+            SECTIONS[name](options, model, options.results.setdefault(name, {}))
+    if args.json:
+        args.json.write_text(json.dumps(options.results, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":
