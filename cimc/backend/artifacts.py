@@ -23,7 +23,7 @@ def write_artifacts(out: Path, compilation: Compilation, report: dict[str, Any])
     Raises:
         OSError: it cannot be written.
     """
-    write_ir(out / "ir", compilation)
+    write_ir(out, compilation)
     write_image(out, compilation)
     sources = write_rtl(out, compilation)
     write_flow(out, compilation.ctx.target, rtl_files=sources)
@@ -34,7 +34,6 @@ def write_artifacts(out: Path, compilation: Compilation, report: dict[str, Any])
 
 def write_ir(folder: Path, compilation: Compilation) -> None:
     """Text of every stage, and beside it the weights that it refers to."""
-    folder.mkdir()
     for stage, text in compilation.stages.items():
         (folder / f"{stage}.mlir").write_text(text, "utf-8")
     compilation.ctx.weights.save(folder / "weights")

@@ -53,11 +53,11 @@ def error_line(capsys: pytest.CaptureFixture[str], code: int, argv: list[str]) -
 def test_writes_the_output_directory(built: Path) -> None:
     names = {path.relative_to(built).as_posix() for path in built.rglob("*") if path.is_file()}
     stages = ("nn", "nn-quantised", "cim", "cim-scheduled", "bit")
-    assert {f"ir/{stage}.mlir" for stage in stages} <= names
+    assert {f"{stage}.mlir" for stage in stages} <= names
     assert {"program.bin", "dram.bin", "dram.map.json", "listing.txt", "plan.json"} <= names
     assert {"report.json", "manifest.json", "rtl/cimc_core.sv", "rtl/cimc_pkg.sv"} <= names
     assert {"rtl/files.f", "flow/config.mk"} <= names
-    assert any(name.startswith("ir/weights/") for name in names)
+    assert any(name.startswith("weights/") for name in names)
     assert any(name.startswith("multipliers/") for name in names)
     assert set(json.loads((built / "manifest.json").read_text())["files"]) == names - {
         "manifest.json"
@@ -155,10 +155,10 @@ def test_lists(capsys: pytest.CaptureFixture[str]) -> None:
 def test_cimc_opt_continues_from_the_output_directory(
     built: Path, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cim = str(built / "ir" / "cim.mlir")
+    cim = str(built / "cim.mlir")
     passes = "cim-tile,cim-allocate,cim-schedule,cim-estimate-cycles"
     assert run_opt([cim, "-p", passes, "--print-debuginfo"]) == 0
-    expected = (built / "ir" / "cim-scheduled.mlir").read_text()
+    expected = (built / "cim-scheduled.mlir").read_text()
     assert capsys.readouterr().out.strip() == expected.strip()
 
 
