@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,9 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Region
 
 from cimc.diagnostics import InvalidModel, UnsupportedModel
-from cimc.dialects.nn import shape_of
+from cimc.dialects.nn import quant_of, shape_of
+from cimc.frontend.codes import NOT_FOLDED, attach_steps, carry_steps
+from cimc.frontend.desugar import Parts, desugar, makes_codes, operator_key
 from cimc.frontend.fold import can_fold, fold_node
 from cimc.frontend.node import (
     Constant,
@@ -29,6 +31,7 @@ from cimc.frontend.node import (
 from cimc.frontend.read import opset_of, read_model
 from cimc.frontend.registry import IMPORTERS, load_importers
 from cimc.frontend.shapes import inferred_shapes
+from cimc.frontend.steps import Steps
 from cimc.weights import WeightStore
 
 DIMENSIONS = {4: ("batch", "channels", "height", "width"), 2: ("batch", "features")}
@@ -77,6 +80,7 @@ class Importer:
         self.weights = weights
         self.initialisers = {t.name: t for t in model.graph.initializer}
         self.values: dict[str, Value | None] = {}
+        self.steps: dict[str, Steps] = {}
         self.unsupported: list[str] = []
         self.block = Block()
         nodes = model.graph.node
@@ -186,6 +190,7 @@ class Importer:
                     weights=self.weights,
                     used=self.used,
                     used_by_nodes=self.used_by_nodes,
+                    steps=self.steps,
                 )
             )
         return result
@@ -204,31 +209,42 @@ class Importer:
         except NodeUnsupported as e:
             self.unsupported.append(str(e))
             results = []
-        computed = any(v is not None and is_tensor(v) for v in node.inputs)
+        tensors = [v for v in node.inputs if v is not None and is_tensor(v)]
+        codes = makes_codes(proto) or any(quant_of(v) is not None for v in tensors)
         missing = proto.output[len(results) :]
-        guesses = [self.placeholder(name) if computed else None for name in missing]
+        guesses = [self.placeholder(n) if tensors and not codes else None for n in missing]
         self.values.update(zip(proto.output, [*results, *guesses], strict=False))
 
     def results(self, node: Node) -> list[Value | None]:
         """Values of the outputs that are known."""
         proto = node.proto
-        if any(word in proto.op_type.lower() for word in ("quantize", "qlinear", "qgemm")):
-            raise node.unsupported("quantised models are not imported; export the float model")
+        parts = desugar(node)
+        if parts is not None:
+            return self.add_parts(node, parts)
         constants = [v for v in node.inputs if v is not None and not is_tensor(v)]
-        if len(constants) == sum(map(bool, proto.input)) and can_fold(proto):
+        all_known = len(constants) == sum(map(bool, proto.input))
+        if all_known and can_fold(proto) and proto.op_type not in NOT_FOLDED:
+            carry_steps(node, self.steps)
             return self.folded(node)
-        standard = proto.domain in ("", "ai.onnx")
-        key = proto.op_type if standard else f"{proto.domain}.{proto.op_type}"
+        key = operator_key(proto)
         if key not in IMPORTERS:
             raise node.unsupported(
                 f"operator {key} is not supported; "
                 "replace it in the model or cut the model before it"
             )
         first = IMPORTERS[key](node)
+        attach_steps(node, first, self.steps)
         unread = node.unread()
         if unread:
             raise node.unsupported(f"attribute {unread[0]} is not supported; export without it")
         return [first]
+
+    def add_parts(self, node: Node, parts: Parts) -> list[Value | None]:
+        """Import the nodes that `node` stands for; its results."""
+        self.values.update(parts.constants)
+        for proto in parts.nodes:
+            self.add_node(replace(node, proto=proto, inputs=[], read=set()))
+        return [self.values.pop(name, None) if name else None for name in node.proto.output]
 
     def folded(self, node: Node) -> list[Value | None]:
         """Results of a node whose inputs are all constant."""
@@ -252,6 +268,10 @@ class Importer:
     def output(self, name: str) -> Tensor:
         """The tensor that the graph returns as `name`."""
         value = self.value(name, f"{self.path.name} output '{name}'")
+        if value is not None and is_tensor(value) and quant_of(value) is not None:
+            raise UnsupportedModel(
+                f"{self.path.name} output '{name}': holds codes; end with DequantizeLinear"
+            )
         if value is None or not is_tensor(value) or value in self.block.args:
             raise UnsupportedModel(
                 f"{self.path.name} output '{name}': is not computed from the inputs; remove it"

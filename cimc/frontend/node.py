@@ -17,6 +17,7 @@ from xdsl.ir import Attribute, Block, SSAValue
 
 from cimc.diagnostics import CimcError, InvalidModel, onnx_loc
 from cimc.dialects.nn import BlobAttr, FlattenOp, NnOp, shape_of, store_blob
+from cimc.frontend.steps import Steps
 from cimc.weights import WeightStore
 
 Constant: TypeAlias = NDArray[Any]
@@ -52,6 +53,8 @@ class Node:
     used: frozenset[str]
     """Names that the graph's nodes or outputs read."""
     used_by_nodes: frozenset[str]
+    steps: dict[str, Steps] = field(default_factory=dict[str, Steps])
+    """Steps of float constants that came as codes, by name; shared by all nodes."""
     read: set[str] = field(default_factory=set[str])
 
     @property

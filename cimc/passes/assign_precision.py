@@ -9,7 +9,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from cimc.diagnostics import InvalidInput
-from cimc.dialects.nn import int_attr
+from cimc.dialects.nn import int_attr, quant_of
 from cimc.passes.context import cim_context
 from cimc.passes.plan import BITS, named_layers
 
@@ -17,6 +17,8 @@ from cimc.passes.plan import BITS, named_layers
 @dataclass(frozen=True)
 class AssignPrecisionPass(ModulePass):
     """Sets `weight_bits` and `activation_bits` (of the layer's input) of every layer.
+
+    Layers and weights that arrived quantised keep their precision.
 
     Raises:
         InvalidInput: bits out of 2..8, or the plan names a layer that does not exist.
@@ -37,5 +39,8 @@ class AssignPrecisionPass(ModulePass):
         plan.check(name for name, _ in layers)
         for name, layer in layers:
             choice = plan.layer(name)
-            layer.weight_bits = int_attr(choice.weight_bits or self.weight_bits)
+            if quant_of(layer.y) is not None:
+                continue
+            if layer.weight_scales is None:
+                layer.weight_bits = int_attr(choice.weight_bits or self.weight_bits)
             layer.activation_bits = int_attr(choice.activation_bits or self.activation_bits)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,26 +10,31 @@ import numpy as np
 from numpy.typing import NDArray
 from xdsl.context import Context
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from cimc.diagnostics import pass_fail
 from cimc.dialects.nn import (
+    DequantizeOp,
     FlattenOp,
     MaxPoolOp,
     NnOp,
+    QuantizeOp,
     SoftmaxOp,
     float_array,
+    quant_of,
     shape_of,
     store_blob,
 )
 from cimc.frontend.data import noise
 from cimc.interp.nn import end_names, main_function, run
 from cimc.passes.context import cim_context
+from cimc.passes.quantised_forms import grid_of_readers
 from cimc.passes.ranges import BINS, histogram_top
 
 BATCH = 16
-KEEPS_TYPE = (MaxPoolOp, FlattenOp, SoftmaxOp)
+KEEPS_TYPE = (MaxPoolOp, FlattenOp, SoftmaxOp, DequantizeOp)
 """Results of these have the quantisation of their operand, or none."""
 
 
@@ -86,11 +91,13 @@ class CalibratePass(ModulePass):
             shapes = (shape_of(a) for a in arguments)
             data = noise(dict(zip(names, shapes, strict=True)))
         seen: dict[SSAValue[Any], Seen] = {}
+        if not any(needs_range(value) for value in values_of(function)):
+            return
 
         def observe(value: SSAValue[Any], x: NDArray[Any]) -> None:
             if isinstance(value.owner, Operation) and not np.isfinite(x).all():
                 raise pass_fail(value.owner, "gives NaN or infinite values on calibration data")
-            if not isinstance(value.owner, KEEPS_TYPE):
+            if isinstance(value.owner, Block) or needs_range(value):
                 seen.setdefault(value, Seen()).add(x)
 
         for batch in batches(data.arrays, self.images):
@@ -106,6 +113,23 @@ class CalibratePass(ModulePass):
         function.attributes["arg_histograms"] = ArrayAttr(
             [store_blob(context.weights, s.counts) for s in found]
         )
+
+
+def values_of(function: FuncOp) -> Iterator[SSAValue[Any]]:
+    """Arguments of `function`, then all results."""
+    yield from function.body.block.args
+    for op in function.body.block.ops:
+        yield from op.results
+
+
+def needs_range(value: SSAValue[Any]) -> bool:
+    """`value` is float, and neither the model nor its operand says how to quantise it."""
+    if quant_of(value) is not None or isinstance(value.owner, KEEPS_TYPE):
+        return False
+    readers = [use.operation for use in value.uses]
+    if isinstance(value.owner, Block):
+        return not any(isinstance(op, QuantizeOp) for op in readers)
+    return grid_of_readers(value) is None
 
 
 def batches(

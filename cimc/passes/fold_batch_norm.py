@@ -66,8 +66,17 @@ class FoldBatchNorm(RewritePattern):
         w = self.weights.get(layer.weights.key.data).astype(np.float64)
         b = 0.0 if layer.bias is None else self.weights.get(layer.bias.key.data)
         scaled = w * factor.reshape(-1, *[1] * (w.ndim - 1))
-        changed = self.parameters(scaled, b * factor + offset)
+        changed = self.parameters(scaled, b * factor + offset) | self.steps(layer, factor)
         return type(layer)([layer.x], op.y.type, layer.properties | changed)
+
+    def steps(self, layer: WeightedOp, factor: Vector) -> dict[str, Attribute | None]:
+        """Steps of weights that came as codes; none where a factor is not above 0."""
+        if layer.weight_scales is None:
+            return {}
+        if (factor <= 0).any():
+            return {"weight_scales": None, "weight_zero": None, "weight_bits": None}
+        scales = self.weights.get(layer.weight_scales.key.data) * factor
+        return {"weight_scales": store_blob(self.weights, scales)}
 
     def separate(self, op: BatchNormOp, factor: Vector, offset: Vector) -> WeightedOp:
         """A layer of its own."""
@@ -77,7 +86,7 @@ class FoldBatchNorm(RewritePattern):
         properties = depthwise_properties(len(factor)) | self.parameters(weights, offset)
         return ConvOp([op.x], op.y.type, properties)
 
-    def parameters(self, weights: Vector, bias: Vector) -> dict[str, Attribute]:
+    def parameters(self, weights: Vector, bias: Vector) -> dict[str, Attribute | None]:
         """Stored float32 weights and bias."""
         return {
             "weights": store_blob(self.weights, weights.astype(np.float32)),

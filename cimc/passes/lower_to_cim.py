@@ -102,7 +102,7 @@ class _Lowering:
                 self._pool(op)
             case nn.AddOp():
                 self._add(op)
-            case nn.FlattenOp():
+            case nn.FlattenOp() | nn.UnflattenOp():
                 self.values[op.y] = self.values[op.x]
             case ReturnOp():
                 pass

@@ -10,6 +10,7 @@ from xdsl.passes import ModulePass
 _PASSES = {
     "fold-batch-norm": ("fold_batch_norm", "FoldBatchNormPass"),
     "canonicalise-nn": ("canonicalise_nn", "CanonicaliseNnPass"),
+    "fold-qdq": ("fold_qdq", "FoldQdqPass"),
     "calibrate": ("calibrate", "CalibratePass"),
     "assign-precision": ("assign_precision", "AssignPrecisionPass"),
     "assign-multiplier": ("assign_multiplier", "AssignMultiplierPass"),

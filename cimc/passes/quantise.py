@@ -1,18 +1,19 @@
 """`quantise`: from real numbers to integers; afterwards no operation needs a float.
 
 Weights are symmetric per output channel, activations per tensor: unsigned when nothing negative was
-seen, else symmetric signed without the lowest code, so that magnitudes have one bit less.
+seen, else symmetric signed without the lowest code, so that magnitudes have one bit less. What
+arrived quantised stays as it is.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import (
     ArrayAttr,
-    BoolAttr,
     DenseArrayBase,
     FunctionType,
     ModuleOp,
@@ -27,45 +28,22 @@ from xdsl.passes import ModulePass
 
 from cimc.diagnostics import InvalidInput, pass_fail
 from cimc.dialects.nn import (
-    AddOp,
-    AveragePoolOp,
     BlobAttr,
-    ClipOp,
     DequantizeOp,
-    FlattenOp,
-    GlobalAveragePoolOp,
-    MaxPoolOp,
     NnOp,
     QuantizeOp,
     QuantType,
-    ReluOp,
     SoftmaxOp,
     WeightedOp,
-    int_array,
     int_attr,
     quant_of,
     shape_of,
 )
 from cimc.interp.nn import end_names, main_function
-from cimc.passes.canonicalise_nn import NO_CLAMP, Interval, clamp_of
 from cimc.passes.context import cim_context
-from cimc.passes.nn_layers import NO_PADS
-from cimc.passes.quantise_weights import weight_properties
-from cimc.passes.ranges import activation_type, code_range
-from cimc.quant import encode_multiplier, encode_multipliers
+from cimc.passes.quantised_forms import KEEPS, Forms, fits, grid_of, grid_of_readers, recode
+from cimc.passes.ranges import activation_type, bits_of, code_limits, code_range
 from cimc.weights import WeightStore
-
-Properties = dict[str, Attribute]
-UNUSED = ("activation", "clip_min", "clip_max", "histogram")
-"""Properties that the quantised form does not have: its clamp holds the activation."""
-
-ONE_CELL: Properties = {
-    "kernel": int_array((1, 1)),
-    "strides": int_array((1, 1)),
-    "pads": int_array(NO_PADS),
-    "count_include_pad": BoolAttr.from_bool(True),
-}
-"""Window of a pool that only rescales and clamps."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +74,7 @@ class Quantiser:
     def __init__(self, function: FuncOp, weights: WeightStore, clip: bool):
         self.function = function
         self.weights = weights
+        self.forms = Forms(weights)
         self.clip = clip
         self.values: dict[SSAValue[Any], SSAValue[Any]] = {}
         self.bits: dict[SSAValue[Any], int] = {}
@@ -106,12 +85,20 @@ class Quantiser:
         self.find_bits()
         self.quantise_inputs()
         for op in self.function.body.block.ops:
-            if isinstance(op, ReturnOp):
-                results = [self.real(value, op) for value in op.arguments]
-                self.block.add_op(ReturnOp(*results))
-            else:
-                assert isinstance(op, NnOp)
-                self.quantise(op)
+            match op:
+                case ReturnOp():
+                    results = [self.real(value, op) for value in op.arguments]
+                    self.block.add_op(ReturnOp(*results))
+                case QuantizeOp():
+                    self.recode(op)
+                case DequantizeOp():
+                    self.values[op.y] = self.values[op.x]
+                    self.bits[op.y] = bits_of(self.values[op.x])
+                case _ if quant_of(op.results[0]) is not None:
+                    self.keep(op)
+                case _:
+                    assert isinstance(op, NnOp)
+                    self.quantise(op)
         kind = FunctionType.from_lists(
             [a.type for a in self.block.args], list(self.function.function_type.outputs)
         )
@@ -128,29 +115,36 @@ class Quantiser:
                 wanted = 8
                 if isinstance(op, WeightedOp) and op.activation_bits is not None:
                     wanted = op.activation_bits.value.data
-                elif isinstance(op, MaxPoolOp | FlattenOp):
+                elif isinstance(op, KEEPS):
                     wanted = self.bits.get(op.y, 8)
                 self.bits[operand] = max(wanted, self.bits.get(operand, 0))
 
     def quantise_inputs(self) -> None:
-        """Arguments stay float; each is quantised first."""
-        ranges, histograms = (
-            self.function.attributes.get(name) for name in ("arg_ranges", "arg_histograms")
-        )
-        names = end_names(self.function, "arg_names")
+        """Arguments stay float; each is quantised first, as a reader wants it or as calibrated."""
         for i, argument in enumerate(self.function.body.block.args):
             new = self.block.insert_arg(argument.type, i)
             new.name_hint = argument.name_hint
-            if not isinstance(ranges, ArrayAttr):
-                raise pass_fail(self.function, "arg_ranges is missing; run calibrate first")
-            histogram = histograms.data[i] if isinstance(histograms, ArrayAttr) else None
-            quant = self.type_of(argument, ranges.data[i], histogram)
-            low, high = code_range(quant, self.bits.get(argument, 8))
-            properties = {"low": int_attr(low), "high": int_attr(high)}
-            op = QuantizeOp([new], TensorType(quant, shape_of(argument)), properties)
-            op.location = NameLoc(StringAttr(names[i]), UnknownLoc())
+            readers = [use.operation for use in argument.uses]
+            given = next((each for each in readers if isinstance(each, QuantizeOp)), None)
+            op = self.calibrated_input(argument, new, i) if given is None else as_given(given, new)
             self.block.add_op(op)
             self.values[argument] = op.y
+
+    def calibrated_input(self, argument: SSAValue, new: SSAValue, i: int) -> QuantizeOp:
+        """Quantisation of argument number `i` by what calibration saw."""
+        ranges, histograms = (
+            self.function.attributes.get(name) for name in ("arg_ranges", "arg_histograms")
+        )
+        if not isinstance(ranges, ArrayAttr):
+            raise pass_fail(self.function, "arg_ranges is missing; run calibrate first")
+        histogram = histograms.data[i] if isinstance(histograms, ArrayAttr) else None
+        quant = self.type_of(argument, ranges.data[i], histogram)
+        low, high = code_range(quant, self.bits.get(argument, 8))
+        properties = {"low": int_attr(low), "high": int_attr(high)}
+        op = QuantizeOp([new], TensorType(quant, shape_of(argument)), properties)
+        name = end_names(self.function, "arg_names")[i]
+        op.location = NameLoc(StringAttr(name), UnknownLoc())
+        return op
 
     def type_of(
         self, value: SSAValue[Any], seen: Attribute | None, histogram: Attribute | None
@@ -179,65 +173,57 @@ class Quantiser:
     def quantise(self, op: NnOp) -> None:
         """Append the quantised form of `op`."""
         if isinstance(op, SoftmaxOp):
-            new: NnOp = SoftmaxOp([self.real(op.x, op)], op.y.type)
+            new: list[NnOp] = [SoftmaxOp([self.real(op.x, op)], op.y.type)]
         else:
             new = self.quantised(op)
-        new.location = op.location
-        new.y.name_hint = op.y.name_hint
-        self.block.add_op(new)
-        self.values[op.y] = new.y
+        self.append(op, new)
 
-    def quantised(self, op: NnOp) -> NnOp:
+    def append(self, op: NnOp, new: Sequence[NnOp]) -> None:
+        """Append `new`, which stands for `op`."""
+        for each in new:
+            each.location = op.location
+            self.block.add_op(each)
+        new[-1].y.name_hint = op.y.name_hint
+        self.values[op.y] = new[-1].y
+
+    def quantised(self, op: NnOp) -> list[NnOp]:
         """The quantised form of `op`."""
         operands = [self.values[operand] for operand in op.operands]
         kinds = [quant_of(operand) for operand in operands]
-        if any(kind is None for kind in kinds):
+        if kinds[0] is None or None in kinds:
             raise pass_fail(op, "follows an operation that runs on the host")
-        inputs = [kind for kind in kinds if kind is not None]
-        keeps = isinstance(op, MaxPoolOp | FlattenOp)
-        y = inputs[0] if keeps else self.type_of(op.y, op.value_range, op.histogram)
-        result = TensorType(y, shape_of(op.y))
-        properties = {k: v for k, v in op.properties.items() if k not in UNUSED}
-        clamp = self.clamp(op, y)
-        match op:
-            case WeightedOp():
-                bits = self.bits[op.x]
-                properties |= weight_properties(op, inputs[0], y, bits, self.weights) | clamp
-            case AddOp():
-                properties |= self.sum_properties(op, inputs[0], inputs[1], y) | clamp
-            case FlattenOp():
-                pass
-            case MaxPoolOp():
-                properties |= {"m0": int_attr(1), "shift": int_attr(0)} | clamp
-            case AveragePoolOp():
-                properties |= mean_properties(inputs[0], y, op.kernel.get_values()) | clamp
-            case GlobalAveragePoolOp():
-                properties |= mean_properties(inputs[0], y, shape_of(op.x)[2:]) | clamp
-            case ReluOp() | ClipOp() if len(shape_of(op.x)) == 4:
-                properties = ONE_CELL | mean_properties(inputs[0], y, (1, 1)) | clamp
-                return AveragePoolOp(operands, result, properties)
-            case _:
-                raise pass_fail(op, "has no quantised form")
-        return type(op)(operands, result, properties)
+        given = grid_of_readers(op.y)
+        if isinstance(op, KEEPS):
+            y, ends = kinds[0], code_limits(operands[0])
+        elif given is not None:
+            y, ends = given
+        else:
+            y = self.type_of(op.y, op.value_range, op.histogram)
+            ends = code_range(y, self.bits.get(op.y, 8))
+        return self.forms.form(op, operands, y, ends, self.bits.get(op.operands[0], 8))
 
-    def sum_properties(self, op: AddOp, a: QuantType, b: QuantType, y: QuantType) -> Properties:
-        """Integer factors of an addition."""
-        factors = (a.scale_value / y.scale_value, b.scale_value / y.scale_value)
-        if max(factors) >= 1 << 31:
-            raise pass_fail(op, f"operands are {max(factors):.3g} times as large as the result")
-        (m0, m1), shift = encode_multipliers(*factors)
-        return {"m0": int_attr(m0), "m1": int_attr(m1), "shift": int_attr(shift)}
+    def keep(self, op: Operation) -> None:
+        """Append `op`, which arrived quantised, as it is."""
+        new = op.clone(dict(self.values))
+        self.block.add_op(new)
+        for old, result in zip(op.results, new.results, strict=True):
+            self.values[old] = result
 
-    def clamp(self, op: NnOp, y: QuantType) -> Properties:
-        """`low` and `high`: the codes of the precision, narrowed by the activation of `op`."""
-        low, high = code_range(y, self.bits.get(op.y, 8))
-        interval: Interval = clamp_of(op) or NO_CLAMP
-        first, last = (round(end / y.scale_value) + y.zero for end in interval)
-        low, high = (min(max(end, first), last) for end in (low, high))
-        return {"low": int_attr(low), "high": int_attr(high)}
+    def recode(self, op: QuantizeOp) -> None:
+        """Codes of the scale that the model wants here."""
+        codes, (y, ends) = self.values[op.x], grid_of(op)
+        kind = quant_of(codes)
+        if kind is None:
+            self.keep(op)
+        elif fits(codes, y, ends):
+            self.values[op.y] = codes
+        else:
+            self.append(op, recode(codes, y, ends))
 
 
-def mean_properties(x: QuantType, y: QuantType, kernel: tuple[int, ...]) -> Properties:
-    """Integer factor of a mean over `kernel` cells."""
-    m0, shift = encode_multiplier(x.scale_value / (y.scale_value * kernel[0] * kernel[1]))
-    return {"m0": int_attr(m0), "shift": int_attr(shift)}
+def as_given(op: QuantizeOp, x: SSAValue) -> QuantizeOp:
+    """The quantisation `op` of the model, of `x`."""
+    new = QuantizeOp([x], op.y.type, op.properties)
+    new.location = op.location
+    new.y.name_hint = op.y.name_hint
+    return new

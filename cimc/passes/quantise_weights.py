@@ -4,49 +4,70 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from xdsl.ir import Attribute
+from xdsl.ir import Attribute, SSAValue
 
 from cimc.diagnostics import pass_fail
-from cimc.dialects.nn import QuantType, WeightedOp, int_attr, store_blob
-from cimc.passes.ranges import code_range
+from cimc.dialects.nn import (
+    QuantType,
+    WeightedOp,
+    int_array,
+    int_attr,
+    quant_of,
+    store_blob,
+)
+from cimc.passes.ranges import code_limits
 from cimc.quant import encode_multiplier_vector, quantise
 from cimc.weights import WeightStore
 
 Vector = NDArray[np.float64]
 
+INT32_MAX = (1 << 31) - 1
 BIAS_LIMIT = 1 << 30
 """Largest bias: half of what an accumulator holds, the other half is for the sum."""
 
 
 def weight_properties(
-    op: WeightedOp, x: QuantType, y: QuantType, activation_bits: int, weights: WeightStore
-) -> dict[str, Attribute]:
+    op: WeightedOp, x: SSAValue, y: QuantType, activation_bits: int, weights: WeightStore
+) -> dict[str, Attribute | None]:
     """Integer properties of layer `op` on codes `x` to codes `y`; its precision is 8 by default.
 
     Raises:
         PassFailedException: a sum could leave the 32-bit accumulator.
     """
     bits = 8 if op.weight_bits is None else op.weight_bits.value.data
+    quant = quant_of(x)
+    assert quant is not None
     w = weights.get(op.weights.key.data).astype(np.float64)
     b = np.zeros(len(w)) if op.bias is None else weights.get(op.bias.key.data).astype(np.float64)
-    most = (1 << (bits - 1)) - 1
-    scales = weight_scales(w.reshape(len(w), -1), b, x.scale_value, most)
+    if op.weight_scales is not None and op.weight_zero is not None:
+        scales, zero = weights.get(op.weight_scales.key.data), op.weight_zero.value.data
+        low, high, bias_limit = -128, 127, INT32_MAX
+    else:
+        high = (1 << (bits - 1)) - 1
+        scales, zero = weight_scales(w.reshape(len(w), -1), b, quant.scale_value, high), 0
+        low, bias_limit = -high, BIAS_LIMIT
     column = scales.reshape(-1, *[1] * (w.ndim - 1))
-    codes = quantise(w, column, 0, -most, most).astype(np.int8)
-    bias = quantise(b, x.scale_value * scales, 0, -BIAS_LIMIT, BIAS_LIMIT).astype(np.int32)
-    largest = max(abs(code - x.zero) for code in code_range(x, activation_bits))
-    check_sums(op, codes, bias, largest)
-    m, s = encode_multiplier_vector(x.scale_value * scales / y.scale_value)
-    return {
+    codes = quantise(w, column, zero, low, high).astype(np.int8)
+    bias = quantise(b, quant.scale_value * scales, 0, -bias_limit, bias_limit).astype(np.int32)
+    stored = np.abs(codes.reshape(len(codes), -1).astype(np.int64) - zero)
+    broadcast = max(abs(code - quant.zero) for code in code_limits(x))
+    check_sums(op, stored, bias, broadcast)
+    m, s = encode_multiplier_vector(quant.scale_value * scales / y.scale_value)
+    properties: dict[str, Attribute | None] = {
         "weights": store_blob(weights, codes),
         "bias": store_blob(weights, bias),
         "weight_scales": store_blob(weights, scales),
-        "weight_zero": int_attr(0),
+        "weight_zero": int_attr(zero),
         "requant_m": store_blob(weights, m),
         "requant_s": store_blob(weights, s),
         "weight_bits": int_attr(bits),
         "activation_bits": int_attr(activation_bits),
     }
+    usual = (bits - (zero == 0), activation_bits - (quant.signed and quant.zero == 0))
+    needed = (int(stored.max()).bit_length(), broadcast.bit_length())
+    if needed[0] > usual[0] or needed[1] > usual[1]:
+        properties["magnitude_bits"] = int_array(map(max, usual, needed))
+    return properties
 
 
 def weight_scales(w: Vector, b: Vector, x_scale: float, most: int) -> Vector:
@@ -63,12 +84,12 @@ def weight_scales(w: Vector, b: Vector, x_scale: float, most: int) -> Vector:
 
 
 def check_sums(
-    op: WeightedOp, codes: NDArray[np.int8], bias: NDArray[np.int32], largest: int
+    op: WeightedOp, stored: NDArray[np.int64], bias: NDArray[np.int32], broadcast: int
 ) -> None:
-    """No sum of products with activations up to `largest`, plus bias, leaves 32 bits."""
-    sums = np.abs(codes.reshape(len(codes), -1).astype(np.int64)).sum(axis=1) * largest
+    """No sum of magnitudes `stored` [O, K] times `broadcast`, plus bias, leaves 32 bits."""
+    sums = stored.sum(axis=1) * broadcast
     worst = int((sums + np.abs(bias.astype(np.int64))).max())
-    if worst >= 1 << 31:
+    if worst > INT32_MAX:
         raise pass_fail(
             op, f"sums up to {worst} exceed the 32-bit accumulator; use fewer weight_bits"
         )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from xdsl.dialects.builtin import IntegerAttr
+from xdsl.ir import Operation, SSAValue
 
-from cimc.dialects.nn import QuantType
+from cimc.dialects.nn import MoveOp, QuantType, quant_of
 
 BINS = 4096
 LEVELS = np.arange(20, 1, -1) / 20
@@ -24,6 +26,25 @@ def code_range(quant: QuantType, bits: int) -> tuple[int, int]:
         most = (1 << (bits - 1)) - 1
         return quant.zero - most, quant.zero + most
     return quant.zero, quant.zero + (1 << bits) - 1
+
+
+def code_limits(value: SSAValue) -> tuple[int, int]:
+    """Smallest and largest code that quantised `value` can hold, by what makes it."""
+    quant, owner = quant_of(value), value.owner
+    assert quant is not None
+    if isinstance(owner, MoveOp):
+        return code_limits(owner.x)
+    ends = (
+        [owner.properties.get(k) for k in ("low", "high")] if isinstance(owner, Operation) else []
+    )
+    known = [end.value.data for end in ends if isinstance(end, IntegerAttr)]
+    return (known[0], known[1]) if len(known) == 2 else quant.limits
+
+
+def bits_of(value: SSAValue) -> int:
+    """Bits of the codes that quantised `value` can hold, at least 2."""
+    low, high = code_limits(value)
+    return max(2, (high - low).bit_length())
 
 
 def activation_type(

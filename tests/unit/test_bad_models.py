@@ -362,11 +362,6 @@ UNSUPPORTED = {
         "(Gelu): operator com.microsoft.Gelu is not supported; replace it in the model or cut the "
         "model before it",
     ),
-    "quantised": (
-        [node("QuantizeLinear", ["x", "s"])],
-        {"s": np.float32(1)},
-        "(QuantizeLinear): quantised models are not imported; export the float model",
-    ),
     "randomness": (
         [node("RandomNormal", [], shape=[1, 3, 8, 8])],
         {},

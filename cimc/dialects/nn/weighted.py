@@ -39,7 +39,7 @@ WEIGHTED = (
 )
 
 
-FLOAT_ELEMENTS: Mapping[str, Attribute] = {"weights": f32, "bias": f32}
+FLOAT_ELEMENTS: Mapping[str, Attribute] = {"weights": f32, "bias": f32, "weight_scales": f64}
 QUANTISED_ELEMENTS: Mapping[str, Attribute] = {
     "weights": i8,
     "bias": i32,
@@ -47,7 +47,8 @@ QUANTISED_ELEMENTS: Mapping[str, Attribute] = {
     "requant_m": i32,
     "requant_s": ui8,
 }
-QUANTISED_WEIGHTS = ("weight_scales", "weight_zero", "requant_m", "requant_s", "low", "high")
+STEPS = ("weight_scales", "weight_zero")
+REQUANTISATION = ("requant_m", "requant_s", "low", "high")
 
 
 class WeightedOp(ActivatedOp, ABC):
@@ -57,7 +58,11 @@ class WeightedOp(ActivatedOp, ABC):
     the bias is int32 in steps of x.scale * weight_scales[o], and
     y = clamp(rhe((acc + bias[o]) * requant_m[o] / 2^requant_s[o]) + y.zero, low, high).
     `weight_bits` and `activation_bits` (of x) are the precision, `multiplier` names the
-    approximate multiplier.
+    approximate multiplier. `magnitude_bits` are widths of |weight - zero| and |x - zero| where
+    these are wider than signed codes around 0 of that precision, as code -128 is.
+
+    Float, with `weight_scales` and `weight_zero`: the weights are exact multiples of these steps,
+    because the model arrived quantised, and (weight / scale) + zero are int8 codes.
     """
 
     x = operand_def(Tensor)
@@ -69,6 +74,7 @@ class WeightedOp(ActivatedOp, ABC):
     requant_s = opt_prop_def(BlobAttr)
     weight_bits = opt_prop_def(IntegerAttr[I64])
     activation_bits = opt_prop_def(IntegerAttr[I64])
+    magnitude_bits = opt_prop_def(Ints)
     multiplier = opt_prop_def(StringAttr)
 
     def verify_weighted(self) -> None:
@@ -87,10 +93,23 @@ class WeightedOp(ActivatedOp, ABC):
                 raise verify_fail(self, f"{name} must be in [2, 8], got {bits.value.data}")
         quantised = check_same_kind(self, self.x, self.y)
         self.verify_elements(QUANTISED_ELEMENTS if quantised else FLOAT_ELEMENTS)
-        check_fields(self, quantised, QUANTISED_WEIGHTS)
+        check_fields(self, quantised, REQUANTISATION)
+        if quantised or any(name in self.properties for name in STEPS):
+            check_fields(self, True, STEPS)
         if quantised:
             check_fields(self, True, ("weight_bits", "activation_bits"))
             self.verify_clamp()
+        self.verify_magnitudes()
+
+    def verify_magnitudes(self) -> None:
+        """Check the widths of magnitudes."""
+        if self.magnitude_bits is None:
+            return
+        widths = list(self.magnitude_bits.get_values())
+        if len(widths) != 2 or not all(1 <= n <= 8 for n in widths):
+            raise verify_fail(
+                self, f"magnitude_bits must be 2 values in [1, 8] (weight, x), got {widths}"
+            )
 
     def verify_elements(self, elements: Mapping[str, Attribute]) -> None:
         """Check the element types of the stored arrays."""
@@ -156,9 +175,13 @@ class GemmOp(WeightedOp):
 def operand_bits(op: WeightedOp) -> tuple[int, int]:
     """Widths (stored, broadcast) of the magnitudes that the array multiplies for `op`.
 
-    Signed codes of n bits around zero point 0 have magnitudes of n - 1 bits: truncation cuts the
-    stored rows there, pre-computed rows and left-justification start from the broadcast one's top.
+    Signed codes of n bits around zero point 0 have magnitudes of n - 1 bits, unless
+    `magnitude_bits` says otherwise: truncation cuts the stored rows there, pre-computed rows and
+    left-justification start from the broadcast one's top.
     """
+    if op.magnitude_bits is not None:
+        stored, broadcast = op.magnitude_bits.get_values()
+        return stored, broadcast
     quant = quant_of(op.x)
     assert quant is not None
     assert op.activation_bits is not None

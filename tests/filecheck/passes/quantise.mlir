@@ -30,7 +30,7 @@ func.func @main(%x: tensor<1x2x4x4xf32>) -> tensor<1x2xf32> attributes {arg_rang
 }
 // A clip that nothing could take is a pool of one cell; an all-zero result gets the scale 1 / 255.
 // CHECK:      nn.average_pool %{{.*}} {kernel = array<i64: 1, 1>{{.*}}m0 = 10653532 : i64, shift = 23 : i64, low = -64 : i64, high = 127 : i64} : {{.*}} -> tensor<1x2x4x4x!nn.quant<si8, 0.007874015748031496, 0>>
-// CHECK-NEXT: nn.max_pool {{.*}}m0 = 1 : i64, shift = 0 : i64, low = -127 : i64, high = 127 : i64}
+// CHECK-NEXT: nn.max_pool {{.*}}m0 = 1 : i64, shift = 0 : i64, low = -64 : i64, high = 127 : i64}
 // The mean of 2 x 2 cells: 1 / 0.635 / 4.
 // CHECK-NEXT: nn.global_average_pool {{.*}}m0 = 13210406 : i64, shift = 25 : i64
 // CHECK-NEXT: nn.flatten {{.*}} -> tensor<1x2x!nn.quant<si8, 5.000000e-03, 0>>
@@ -47,3 +47,36 @@ func.func @main(%x: tensor<1x2x4x4xf32>) -> tensor<1x2xf32> attributes {arg_rang
 // CHECK:      nn.flatten
 // CHECK-NEXT: %[[Y:.*]] = nn.dequantize
 // CHECK-NEXT: nn.softmax %[[Y]] : tensor<1x2xf32>
+
+// -----
+
+func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> attributes {arg_ranges = [array<f64: -1.0, 1.27>]} {
+  %r = nn.relu %x {range = array<f64: 0.0, 1.0>} : tensor<1x2xf32> -> tensor<1x2xf32>
+  func.return %r : tensor<1x2xf32>
+}
+// A vector is clamped as a map of one pixel.
+// CHECK:      %[[M:.*]] = nn.unflatten {{.*}} -> tensor<1x2x1x1x!nn.quant<si8, 1.000000e-02, 0>>
+// CHECK-NEXT: %[[P:.*]] = nn.average_pool %[[M]] {{.*}}m0 = 10695475 : i64, shift = 22 : i64, low = 0 : i64, high = 255 : i64}
+// CHECK-NEXT: %r = nn.flatten %[[P]]
+
+// -----
+
+// What arrived quantised stays; a float operation between takes the scale that its reader wants.
+func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
+  %q = nn.quantize %x {low = 0 : i64, high = 255 : i64} : tensor<1x2xf32> -> tensor<1x2x!nn.quant<ui8, 5.000000e-01, 128>>
+  %d = nn.dequantize %q : tensor<1x2x!nn.quant<ui8, 5.000000e-01, 128>> -> tensor<1x2xf32>
+  %s = nn.add %d, %d {activation = "relu"} : tensor<1x2xf32>, tensor<1x2xf32> -> tensor<1x2xf32>
+  %t = nn.quantize %s {low = 0 : i64, high = 255 : i64} : tensor<1x2xf32> -> tensor<1x2x!nn.quant<ui8, 1.000000e+00, 100>>
+  %u = nn.quantize %d {low = 0 : i64, high = 255 : i64} : tensor<1x2xf32> -> tensor<1x2x!nn.quant<ui8, 1.000000e+00, 0>>
+  %v = nn.add %t, %u {m0 = 1 : i64, m1 = 1 : i64, shift = 0 : i64, low = 0 : i64, high = 255 : i64} : tensor<1x2x!nn.quant<ui8, 1.000000e+00, 100>>, tensor<1x2x!nn.quant<ui8, 1.000000e+00, 0>> -> tensor<1x2x!nn.quant<ui8, 1.000000e+00, 0>>
+  %y = nn.dequantize %v : tensor<1x2x!nn.quant<ui8, 1.000000e+00, 0>> -> tensor<1x2xf32>
+  func.return %y : tensor<1x2xf32>
+}
+// CHECK:      %[[Q:.*]] = nn.quantize %x
+// CHECK-NEXT: %[[S:.*]] = nn.add %[[Q]], %[[Q]] {m0 = 8388608 : i64, m1 = 8388608 : i64, shift = 24 : i64, low = 100 : i64, high = 255 : i64} {{.*}} -> tensor<1x2x!nn.quant<ui8, 1.000000e+00, 100>>
+// CHECK-NEXT: nn.unflatten %[[Q]]
+// CHECK-NEXT: nn.average_pool {{.*}}m0 = 8388608 : i64, shift = 24 : i64, low = 0 : i64, high = 255 : i64}
+// CHECK-NEXT: %[[U:.*]] = nn.flatten
+// CHECK-NEXT: %[[V:.*]] = nn.add %[[S]], %[[U]] {m0 = 1 : i64
+// CHECK-NEXT: nn.dequantize %[[V]]
+// CHECK-NEXT: func.return

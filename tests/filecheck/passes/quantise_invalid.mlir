@@ -16,14 +16,6 @@ func.func @main(%x: tensor<1x2x4x4xf32>) -> tensor<1x2x4x4xf32> attributes {arg_
 
 // -----
 
-func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> attributes {arg_ranges = [array<f64: -1.0, 1.27>]} {
-  %r = nn.relu %x {range = array<f64: 0.0, 1.0>} : tensor<1x2xf32> -> tensor<1x2xf32> loc("relu"("m.onnx":4:0))
-  func.return %r : tensor<1x2xf32>
-}
-// CHECK: m.onnx node #4 'relu': nn.relu: has no quantised form
-
-// -----
-
 func.func @main(%x: tensor<1x2x4x4xf32>) -> tensor<1x2x6x6xf32> attributes {arg_ranges = [array<f64: -1.0, 1.27>]} {
   %p = nn.pad %x {pads = array<i64: 1, 1, 1, 1>, value = 0.0 : f64, range = array<f64: -1.0, 1.0>} : tensor<1x2x4x4xf32> -> tensor<1x2x6x6xf32> loc("pad"("m.onnx":5:0))
   func.return %p : tensor<1x2x6x6xf32>
