@@ -30,6 +30,15 @@ from cimc.targets.isa import Unit
 HARNESS = Path(harness.__file__)
 
 
+class RtlStopped(VerifyFailed):
+    """The RTL did not end: it hangs, or one of its assertions failed."""
+
+    def __init__(self, message: str, retires: list[Retire]):
+        """`retires` are the marked commands that were done by then."""
+        super().__init__(message)
+        self.retires = retires
+
+
 @dataclass(frozen=True)
 class RtlRun:
     """What one run of the RTL gave."""
@@ -63,8 +72,7 @@ def simulate(
 
     Raises:
         ToolMissing: the simulator needs something that is not installed.
-        VerifyFailed: the program did not end within `max_cycles`, or an assertion of the RTL
-            failed.
+        RtlStopped: the program did not end within `max_cycles`, or an assertion of the RTL failed.
     """
     built = built_simulator(target, simulator, len(image))
     beat = target.geometry.beat_bytes
@@ -75,8 +83,9 @@ def simulate(
     result = _result(work_dir)
     if result["timed_out"]:
         last = f"{Unit(retires[-1].unit).name} tag {retires[-1].tag}" if retires else "none"
-        raise VerifyFailed(
-            f"the RTL has not finished after {max_cycles} cycles; last command retired: {last}"
+        raise RtlStopped(
+            f"the RTL has not finished after {max_cycles} cycles; last command retired: {last}",
+            retires,
         )
     return RtlRun(
         cycles=int(result["cycles"]),
@@ -90,10 +99,10 @@ def _run(built: BuiltSimulator, work_dir: Path, max_cycles: int) -> None:
     """Run the cocotb harness; its files are in `work_dir` afterwards.
 
     Raises:
-        VerifyFailed: the simulator stopped without a result.
+        RtlStopped: the simulator stopped without a result.
     """
     result, log = work_dir / "result.json", work_dir / "simulation.log"
-    for stale in (result, log):
+    for stale in (result, log, work_dir / TRACE):
         stale.unlink(missing_ok=True)
     shutil.copy(HARNESS, work_dir / HARNESS.name)
     environment = {"CIMC_RESULT": str(result.resolve())}
@@ -102,7 +111,8 @@ def _run(built: BuiltSimulator, work_dir: Path, max_cycles: int) -> None:
         built.name, built.folder, work_dir, HARNESS.stem, work_dir, arguments, environment, log
     )
     if not result.is_file():
-        raise VerifyFailed(f"the RTL simulation stopped: {tools.last_lines(log)}")
+        retires = read_trace(work_dir / TRACE) if (work_dir / TRACE).is_file() else []
+        raise RtlStopped(f"the RTL simulation stopped: {tools.last_lines(log)}", retires)
 
 
 def _result(work_dir: Path) -> dict[str, int]:

@@ -31,7 +31,7 @@ from cimc.sim.cosim.tools import SimulatorName
 from cimc.sim.emulate import EmulatedRun, pack_inputs, region_codes, run_batch
 from cimc.sim.reference import float_reference
 from cimc.sim.rtl_runner import Region as RtlRegion
-from cimc.sim.rtl_runner import RtlRun, simulate
+from cimc.sim.rtl_runner import RtlRun, RtlStopped, simulate
 from cimc.sim.standalone import CosimCase
 
 Level = Literal["none", "emulate", "rtl"]
@@ -181,12 +181,26 @@ def check_rtl(
     image, estimate = compilation.image, compilation.cycles
     packed = pack_inputs(image, inputs)
     count = len(next(iter(packed.values())))
-    cycles = 0
     for i in range(count):
         say(f"verify: RTL ({simulator}), image {i + 1} of {count}, {estimate.total:,} cycles")
         memory = image.with_inputs({name: data[i : i + 1] for name, data in packed.items()})
+        run = run_rtl(image, memory, estimate, simulator)
+        for region in image.regions:
+            compare_rtl(region, emulated.regions[region.tag][i : i + 1], run, comparison)
+        comparison.check()  # before the cycles: a wrong byte says more than a late one
+        check_cycles(image, estimate, run)
+    return estimate.total
+
+
+def run_rtl(image: Image, memory: bytes, estimate: CycleReport, simulator: SimulatorName) -> RtlRun:
+    """Run `memory`, an `image` with inputs, on the RTL.
+
+    Raises:
+        VerifyFailed: it does not end; the message names the first node that is not complete.
+    """
+    try:
         with tempfile.TemporaryDirectory(prefix="cimc-") as work:
-            run = simulate(
+            return simulate(
                 image.target,
                 memory,
                 rtl_regions(image),
@@ -194,11 +208,17 @@ def check_rtl(
                 max_cycles=estimate.total + CYCLE_MARGIN,
                 work_dir=Path(work),
             )
-        for region in image.regions:
-            compare_rtl(region, emulated.regions[region.tag][i : i + 1], run, comparison)
-        check_cycles(image, estimate, run)
-        cycles = run.cycles
-    return cycles
+    except RtlStopped as stopped:
+        got = [(retire.tag, retire.cycle) for retire in stopped.retires]
+        due = [(tag, cycle) for _, tag, cycle in estimate.retires]
+        late = next((i for i, one in enumerate(due) if got[i : i + 1] != [one]), None)
+        where = "the end" if late is None else node_of(image, due[late][0])
+        raise VerifyFailed(f"{where} is not reached as estimated: {stopped}") from stopped
+
+
+def node_of(image: Image, tag: int) -> str:
+    """ONNX node whose tensor is complete when a command retires with `tag`."""
+    return next((region.node for region in image.regions if region.tag == tag), f"tag {tag}")
 
 
 def rtl_regions(image: Image) -> list[RtlRegion]:
@@ -223,13 +243,12 @@ def check_cycles(image: Image, estimate: CycleReport, run: RtlRun) -> None:
     Raises:
         VerifyFailed: naming the first layer whose cycle differs.
     """
-    nodes = {region.tag: region.node for region in image.regions}
     measured = [(retire.unit, retire.tag, retire.cycle) for retire in run.retires]
     for (_, tag, cycle), (_, got_tag, got) in zip(estimate.retires, measured, strict=False):
         if (tag, cycle) != (got_tag, got):
             raise VerifyFailed(
-                f"{nodes.get(tag, tag)}: estimated to be complete in cycle {cycle}, "
-                f"the RTL completes {nodes.get(got_tag, got_tag)} in cycle {got}"
+                f"{node_of(image, tag)}: estimated to be complete in cycle {cycle}, "
+                f"the RTL completes {node_of(image, got_tag)} in cycle {got}"
             )
     if len(measured) != len(estimate.retires) or run.cycles != estimate.total:
         raise VerifyFailed(

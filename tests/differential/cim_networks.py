@@ -1,4 +1,4 @@
-"""Builds small networks directly at the `cim` level, with random weights, for tests."""
+"""Builds small networks directly at the `cim` level, with random weights, and compiles them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,16 @@ from xdsl.dialects.builtin import FloatAttr, IntegerType, ModuleOp, Signedness, 
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Region, SSAValue
 
+from cimc import targets
+from cimc.backend.image import Image, build
 from cimc.diagnostics import onnx_loc
 from cimc.dialects import cim
 from cimc.dialects.nn import BlobAttr, int_array, int_attr
+from cimc.passes.allocate import AllocatePass
+from cimc.passes.context import CimContext
+from cimc.passes.estimate_cycles import EstimateCyclesPass
+from cimc.passes.schedule_commands import SchedulePass
+from cimc.passes.tile import TilePass
 from cimc.quant import encode_multiplier_vector
 from cimc.weights import WeightStore
 
@@ -191,6 +198,16 @@ class NetworkBuilder:
         module = ModuleOp([FuncOp("main", ((), ()), Region(self.block))])
         module.verify()
         return module
+
+
+def compile_cim(module, store, target, *, tile=None, allocate=None) -> tuple[CimContext, Image]:
+    """Run the cim passes; the module then has tilings and places."""
+    ctx = CimContext(targets.get(target), store)
+    for each in (tile or TilePass(), allocate or AllocatePass(), SchedulePass()):
+        each.apply(ctx, module)
+    EstimateCyclesPass().apply(ctx, module)
+    module.verify()
+    return ctx, build(ctx, module)
 
 
 def lenet_like(seed: int, multiplier: str = "daism-pc3-lj") -> tuple[ModuleOp, WeightStore]:

@@ -11,28 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
-from cim_networks import NetworkBuilder, lenet_like, residual
+from cim_networks import NetworkBuilder, compile_cim, lenet_like, residual
 
 from cimc import targets
 from cimc.backend.image import Image, build, unpack
 from cimc.interp.cim import run as interpret
 from cimc.passes.allocate import AllocatePass
 from cimc.passes.context import CimContext
-from cimc.passes.estimate_cycles import EstimateCyclesPass
 from cimc.passes.schedule_commands import SchedulePass
 from cimc.passes.tile import TilePass
 from cimc.sim.emulator import Emulator
 from cimc.targets.isa import Opcode
-
-
-def compile_cim(module, store, target, *, tile=None, allocate=None) -> tuple[CimContext, Image]:
-    """Run the cim passes; the module then has tilings and places."""
-    ctx = CimContext(targets.get(target), store)
-    for each in (tile or TilePass(), allocate or AllocatePass(), SchedulePass()):
-        each.apply(ctx, module)
-    EstimateCyclesPass().apply(ctx, module)
-    module.verify()
-    return ctx, build(ctx, module)
 
 
 def check(module, store, image: Image, batch: int = 2) -> None:

@@ -1,0 +1,62 @@
+"""Compares the RTL with the emulator on a whole network: every tensor, every cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+from cim_networks import compile_cim
+from numpy.typing import NDArray
+from xdsl.dialects.builtin import ModuleOp
+
+from cimc.backend.compiler import Compilation
+from cimc.backend.image import Image
+from cimc.sim.compare import Comparison
+from cimc.sim.cosim.tools import SimulatorName
+from cimc.sim.emulate import pack_inputs, run_batch
+from cimc.sim.verify import check_rtl
+from cimc.weights import WeightStore
+
+
+def quiet(text: str) -> None:
+    """Progress that nobody reads."""
+
+
+def cim_compilation(
+    network: tuple[ModuleOp, WeightStore], target: str, **passes: Any
+) -> Compilation:
+    """A network of cim_networks, compiled; there is no ONNX file behind it."""
+    module, store = network
+    ctx, image = compile_cim(module, store, target, **passes)
+    return Compilation(cast(Any, None), ctx, module, module, {}, image)
+
+
+def random_input(image: Image, seed: int = 0) -> dict[str, NDArray[np.float64]]:
+    """One input [1, C, H, W] of random codes; its scale is 1."""
+    port = image.inputs[0]
+    h, w, c = port.type.hwc
+    codes = np.random.default_rng(seed).integers(port.low, port.high + 1, (1, c, h, w))
+    return {port.name: codes - float(port.type.zero_point.data)}
+
+
+def compare_with_rtl(
+    compilation: Compilation,
+    inputs: Mapping[str, NDArray[Any]],
+    *,
+    given: Image | None = None,
+    simulator: SimulatorName = "verilator",
+) -> Comparison:
+    """Compare the emulator on the image of `compilation` with the RTL on `given` (else the same).
+
+    Raises:
+        VerifyFailed: a byte differs, a command retires in another cycle than estimated, or the
+            RTL does not end.
+    """
+    image = compilation.image
+    emulated = run_batch(image, pack_inputs(image, inputs), regions=True)
+    comparison = Comparison()
+    rtl = replace(compilation, image=given or image)
+    check_rtl(rtl, inputs, emulated, simulator, comparison, quiet)
+    return comparison

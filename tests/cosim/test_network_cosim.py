@@ -1,0 +1,85 @@
+"""Whole networks: the RTL gives the bytes of emulator and interpreters, in the estimated cycles."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+from cim_networks import lenet_like, residual
+from rtl_comparison import cim_compilation, compare_with_rtl, random_input
+from simulators import needs_icarus, needs_verilator
+
+from cimc.api import CompiledModel, compile
+from cimc.backend.image import Image
+from cimc.passes.allocate import AllocatePass
+from cimc.passes.tile import TilePass
+from cimc.targets.isa import Opcode
+
+pytestmark = pytest.mark.cosim
+
+
+def elements(image: Image) -> int:
+    """Elements of all tensors of a network."""
+    return sum(math.prod(region.type.hwc) for region in image.regions)
+
+
+def check(compiled: CompiledModel, images: int) -> None:
+    """Raises where anything differs; the counts show that something was compared."""
+    report = compiled.verify("rtl", images=images)
+    implementation = report["errors"]["implementation"]
+    assert implementation["differing_bytes"] == 0
+    # nn and cim interpreter, cim and emulator, emulator and RTL; few tensors exist in cim only
+    assert implementation["compared_bytes"] > 2 * images * elements(compiled.compilation.image)
+    assert report["cycles"]["rtl"] == report["cycles"]["estimated"]
+
+
+@needs_verilator
+def test_lenet(lenet: CompiledModel) -> None:
+    check(lenet, 2)
+
+
+@needs_verilator
+@pytest.mark.parametrize(
+    ("name", "target", "multiplier", "images"),
+    [
+        ("lenet", "daism", "exact", 2),
+        ("lenet", "daism-small", "daism-pc2-tr", 1),
+        ("resnet8", "daism", None, 1),
+        ("resnet18_w16", "daism", None, 1),
+    ],
+)
+def test_trained_networks(
+    name: str, target: str, multiplier: str | None, images: int, models: Path
+) -> None:
+    sample = models / "fashion_mnist_sample.npz"
+    path = models / f"{name}.onnx"
+    check(compile(path, target, calibration=sample, multiplier=multiplier), images)
+
+
+@needs_verilator
+@pytest.mark.parametrize("capacity", [2600, 950])
+def test_spilled_tensors_in_strips(capacity: int) -> None:
+    allocate = AllocatePass(capacity=capacity)
+    compilation = cim_compilation(residual(5), "daism", allocate=allocate)
+    assert sum(region.space == "dram" for region in compilation.image.regions) > 1
+    compared = compare_with_rtl(compilation, random_input(compilation.image))
+    assert compared.compared_bytes == elements(compilation.image)
+
+
+@needs_verilator
+def test_partial_sums_over_many_tiles() -> None:
+    tile = TilePass(max_steps=2, max_pixels=30)
+    compilation = cim_compilation(lenet_like(6), "daism", tile=tile)
+    commands = compilation.image.commands
+    assert any(c.opcode is Opcode.ARRAY and c["psum_in"] for c in commands)
+    compare_with_rtl(compilation, random_input(compilation.image))
+
+
+@needs_icarus
+@pytest.mark.tools
+@pytest.mark.parametrize("target", ["daism", "daism-small"])
+def test_small_network_on_icarus(target: str) -> None:
+    compilation = cim_compilation(lenet_like(3), target)
+    compared = compare_with_rtl(compilation, random_input(compilation.image), simulator="icarus")
+    assert compared.compared_bytes == elements(compilation.image)

@@ -1,0 +1,64 @@
+"""Every network with every multiplier on the RTL: 0 differing bytes, exact cycles. Slow.
+
+`--junitxml=FILE` keeps the figures: images, bytes compared, cycles of each run.
+"""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from simulators import needs_icarus, needs_verilator
+
+from cimc import multipliers
+from cimc.api import CompiledModel, compile
+from cimc.sim.cosim.tools import SimulatorName
+
+pytestmark = [pytest.mark.cosim, pytest.mark.slow]
+Record = Callable[[str, object], None]
+IMAGES = {"lenet": 10, "resnet8": 2, "resnet18_w16": 2}
+
+
+def check(
+    compiled: CompiledModel, images: int, record: Record, simulator: SimulatorName = "verilator"
+) -> None:
+    """Raises where anything differs; records what was compared."""
+    report = compiled.verify("rtl", images=images, simulator=simulator)
+    regions = compiled.compilation.image.regions
+    elements = images * sum(math.prod(region.type.hwc) for region in regions)
+    implementation = report["errors"]["implementation"]
+    assert implementation["differing_bytes"] == 0
+    assert implementation["compared_bytes"] > 2 * elements
+    assert report["cycles"]["rtl"] == report["cycles"]["estimated"]
+    record("images", images)
+    record("rtl_bytes", elements)
+    record("compared_bytes", implementation["compared_bytes"])
+    record("cycles", report["cycles"]["rtl"])
+
+
+@needs_verilator
+@pytest.mark.parametrize("multiplier", multipliers.names())
+@pytest.mark.parametrize("name", IMAGES)
+def test_trained_networks(
+    name: str, multiplier: str, models: Path, record_property: Record
+) -> None:
+    sample = models / "fashion_mnist_sample.npz"
+    compiled = compile(models / f"{name}.onnx", calibration=sample, multiplier=multiplier)
+    check(compiled, IMAGES[name], record_property)
+
+
+@needs_icarus
+@pytest.mark.tools
+def test_lenet_on_icarus(lenet: CompiledModel, record_property: Record) -> None:
+    check(lenet, 10, record_property, "icarus")
+
+
+@needs_verilator
+def test_full_size_resnet18(models: Path, tmp_path: Path, record_property: Record) -> None:
+    path = tmp_path / "resnet18.onnx"
+    subprocess.run([sys.executable, str(models / "make_resnet18.py"), str(path)], check=True)
+    check(compile(path), 1, record_property)
