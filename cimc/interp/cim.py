@@ -22,11 +22,15 @@ from cimc.dialects.cim import (
     InputOp,
     OutputOp,
     PoolOp,
+    VectorLayerOp,
     WindowOp,
     act_type,
     ints,
+    pool_factors,
     window_outputs,
+    windows_inside,
 )
+from cimc.interp.cim_vector import vector_layer
 from cimc.kernels import approx_matmul
 from cimc.multipliers import get as get_multiplier
 from cimc.quant import requantise, round_half_even_shift
@@ -62,6 +66,8 @@ def run(module: ModuleOp, store: WeightStore, inputs: Mapping[str, Codes]) -> Ci
                 values[op.y] = pool(op, values[op.x])
             case AddOp():
                 values[op.y] = add(op, values[op.a], values[op.b])
+            case VectorLayerOp():
+                values[op.y] = vector_layer(op, [values[v] for v in op.operands], store)
             case _:
                 continue
         found.tensors[op] = values[op.results[0]]
@@ -162,7 +168,20 @@ def pool(op: PoolOp, x: Codes) -> Codes:
     reduced = cells[0].copy()
     for cell in cells[1:]:
         reduced = np.maximum(reduced, cell) if op.kind.data == "max" else reduced + cell
+    if (inside := windows_inside(op)) is not None:
+        return _means(op, reduced, inside)
     return _scaled(op, reduced * op.m0.value.data)
+
+
+def _means(op: PoolOp, sums: Codes, inside: tuple[list[int], list[int]]) -> Codes:
+    """Codes of `sums` [N, OH, OW, C] of windows that do not count padding."""
+    counts = np.maximum(np.outer(*inside), 1)
+    value = np.empty_like(sums)
+    for divisor, (factor, shift) in pool_factors(op).items():
+        where = counts == divisor
+        value[:, where] = round_half_even_shift(sums[:, where] * factor, shift)
+    zero = act_type(op.y).zero_point.data
+    return np.clip(value + zero, op.low.value.data, op.high.value.data)
 
 
 def add(op: AddOp, a: Codes, b: Codes) -> Codes:

@@ -18,7 +18,7 @@ from xdsl.ir import Operation, SSAValue
 from cimc.diagnostics import InvalidInput
 from cimc.dialects import nn
 from cimc.dialects.nn import quant_of, shape_of, tensor_of
-from cimc.interp import nn_float, nn_quantised
+from cimc.interp import nn_float, nn_quantised, nn_quantised_vector
 from cimc.interp.nn_host import host
 from cimc.interp.nn_layout import move
 from cimc.interp.nn_unary import unary
@@ -174,6 +174,12 @@ def execute_quantised(op: Operation, args: list[Array], weights: WeightStore) ->
             return nn_quantised.gemm(op, args[0], weights)
         case nn.AddOp():
             return nn_quantised.add(op, *args)
+        case nn.MulOp():
+            return nn_quantised_vector.multiply(op, *args)
+        case nn.UnaryOp():
+            return nn_quantised_vector.look_up(op, args[0], weights)
+        case nn.ConcatOp():
+            return nn_quantised_vector.concat(op, args)
         case nn.PoolOp():
             return nn_quantised.pool(op, args[0])
         case _:

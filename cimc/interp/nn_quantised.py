@@ -14,11 +14,13 @@ from xdsl.ir import SSAValue
 
 from cimc.dialects.nn import (
     AddOp,
+    AveragePoolOp,
     BlobAttr,
     ConvOp,
     DequantizeOp,
     GemmOp,
     MaxPoolOp,
+    MulOp,
     PoolOp,
     QuantizeOp,
     QuantType,
@@ -119,10 +121,29 @@ def pool(op: PoolOp, x: Codes) -> Codes:
         found = largest(x, window, kind.limits[0]).astype(np.int64) - kind.zero
     else:
         found = total(x.astype(np.int64) - kind.zero, window)
+    if isinstance(op, AveragePoolOp) and op.inside is not None:
+        return means(op, found)
     return scaled(op, found * integer(op.m0))
 
 
-def scaled(op: AddOp | PoolOp, value: NDArray[np.int64]) -> Codes:
+def means(op: AveragePoolOp, sums: NDArray[np.int64]) -> Codes:
+    """Codes of windows that do not count padding, each with the factor of its divisor."""
+    assert op.inside is not None
+    assert op.divisors is not None
+    assert op.factors is not None
+    assert op.shifts is not None
+    rows, columns = op.inside
+    counts = np.maximum(np.outer(rows, columns), 1)
+    value = np.empty_like(sums)
+    fields = (op.divisors.get_values(), op.factors.get_values(), op.shifts.get_values())
+    for divisor, factor, shift in zip(*fields, strict=True):
+        where = counts == divisor
+        value[..., where] = round_half_even_shift(sums[..., where] * factor, shift)
+    kind = quant(op.y)
+    return stored(np.clip(value + kind.zero, integer(op.low), integer(op.high)), kind)
+
+
+def scaled(op: AddOp | MulOp | PoolOp, value: NDArray[np.int64]) -> Codes:
     """clamp(rhe(value / 2^shift) + y.zero, low, high)."""
     kind = quant(op.y)
     y = round_half_even_shift(value, integer(op.shift)) + kind.zero

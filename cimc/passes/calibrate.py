@@ -17,11 +17,11 @@ from xdsl.passes import ModulePass
 from cimc.diagnostics import pass_fail
 from cimc.dialects.nn import (
     DequantizeOp,
-    FlattenOp,
+    HostOp,
     MaxPoolOp,
+    MoveOp,
     NnOp,
     QuantizeOp,
-    SoftmaxOp,
     float_array,
     quant_of,
     shape_of,
@@ -32,10 +32,11 @@ from cimc.interp.nn import end_names, main_function, run
 from cimc.passes.context import cim_context
 from cimc.passes.quantised_forms import grid_of_readers
 from cimc.passes.ranges import BINS, histogram_top
+from cimc.weights import WeightStore
 
 BATCH = 16
-KEEPS_TYPE = (MaxPoolOp, FlattenOp, SoftmaxOp, DequantizeOp)
-"""Results of these have the quantisation of their operand, or none."""
+KEEPS_TYPE = (MaxPoolOp, MoveOp, DequantizeOp)
+"""Results of these have the quantisation of their operand."""
 
 
 @dataclass
@@ -48,8 +49,15 @@ class Seen:
     """Upper end of the histogram: a power of two."""
     counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(BINS, np.int64))
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Lowest and highest value, 0 when there was none."""
+        return (self.low, self.high) if self.low <= self.high else (0.0, 0.0)
+
     def add(self, x: NDArray[np.float32]) -> None:
-        """Take `x` into account."""
+        """Take `x` into account; it may be empty."""
+        if not x.size:
+            return
         self.low, self.high = min(self.low, float(x.min())), max(self.high, float(x.max()))
         magnitudes = np.abs(x[x != 0])
         if not magnitudes.size:
@@ -103,16 +111,26 @@ class CalibratePass(ModulePass):
         for batch in batches(data.arrays, self.images):
             run(op, context.weights, batch, observe=observe)
         for value, found in seen.items():
-            if isinstance(value.owner, Block):
-                continue
-            assert isinstance(value.owner, NnOp)
-            value.owner.value_range = float_array([found.low, found.high])
-            value.owner.histogram = store_blob(context.weights, found.counts)
+            if isinstance(value.owner, NnOp):
+                value.owner.value_range = float_array(found.ends)
+                value.owner.histogram = store_blob(context.weights, found.counts)
+        note_host_results(function, seen, context.weights)
         found = [seen[a] for a in arguments]
-        function.attributes["arg_ranges"] = ArrayAttr([float_array([s.low, s.high]) for s in found])
+        function.attributes["arg_ranges"] = ArrayAttr([float_array(s.ends) for s in found])
         function.attributes["arg_histograms"] = ArrayAttr(
             [store_blob(context.weights, s.counts) for s in found]
         )
+
+
+def note_host_results(
+    function: FuncOp, seen: Mapping[SSAValue[Any], Seen], weights: WeightStore
+) -> None:
+    """Set `ranges` and `histograms` of the operations on the host."""
+    for op in function.body.block.ops:
+        if isinstance(op, HostOp):
+            found = [seen.get(y, Seen()) for y in op.ys]
+            op.ranges = ArrayAttr([float_array(s.ends) for s in found])
+            op.histograms = ArrayAttr([store_blob(weights, s.counts) for s in found])
 
 
 def values_of(function: FuncOp) -> Iterator[SSAValue[Any]]:

@@ -29,6 +29,7 @@ from cimc.dialects import cim, nn
 from cimc.dialects.nn import BlobAttr, QuantType, int_array, int_attr, quant_of, shape_of
 from cimc.passes.context import cim_context
 from cimc.passes.depthwise import on_vector_unit
+from cimc.passes.lower_vector_ops import lower as lower_vector
 from cimc.targets import Geometry
 from cimc.weights import WeightStore
 
@@ -46,8 +47,12 @@ def _pads(op: Operation) -> Margins:
 
 
 def _halo(value: SSAValue) -> Margins:
-    """The widest padding that any user of `value` reads."""
-    pads = [_pads(use.operation) for use in value.uses]
+    """The widest padding that any user of `value` reads, under whatever shape."""
+    users = [use.operation for use in value.uses]
+    pads = [
+        _halo(user.y) if isinstance(user, nn.FlattenOp | nn.UnflattenOp) else _pads(user)
+        for user in users
+    ]
     sides = zip(*pads, strict=True) if pads else ((0,),) * 4
     top, left, bottom, right = (max(side) for side in sides)
     return top, left, bottom, right
@@ -78,6 +83,7 @@ class _Lowering:
         self.store = store
         self.geometry = geometry
         self.values: dict[SSAValue, SSAValue] = {}
+        self.vectors: dict[SSAValue, SSAValue] = {}
         self.block = Block()
 
     def emit(self, op: Operation, source: Operation, result: SSAValue | None = None) -> None:
@@ -100,10 +106,21 @@ class _Lowering:
                 self._conv(op)
             case nn.MaxPoolOp() | nn.AveragePoolOp() | nn.GlobalAveragePoolOp():
                 self._pool(op)
-            case nn.AddOp():
-                self._add(op)
-            case nn.FlattenOp() | nn.UnflattenOp():
+            case (
+                nn.AddOp()
+                | nn.MulOp()
+                | nn.UnaryOp()
+                | nn.ConcatOp()
+                | nn.SliceOp()
+                | nn.ResizeOp()
+                | nn.ShuffleOp()
+            ):
+                operands = [self._as_shaped(value) for value in op.operands]
+                self.emit(lower_vector(op, operands, _act(op.y)), op, op.y)
+            case nn.FlattenOp():
                 self.values[op.y] = self.values[op.x]
+            case nn.UnflattenOp():
+                self.values[op.y] = self._as_shaped(op.x)
             case ReturnOp():
                 pass
             case _:
@@ -172,20 +189,32 @@ class _Lowering:
             "kernel": int_array((height, width)) if whole else op.kernel,
             "strides": int_array((1, 1)) if whole else op.strides,
             "pads": int_array(NO_MARGINS) if whole else op.pads,
-            "dilations": int_array((1, 1)),
+            "dilations": int_array(op.steps if isinstance(op, nn.WindowPoolOp) else (1, 1)),
             "halo_value": int_attr(quant.limits[0] if largest else quant.zero),
             "source_op": StringAttr(_POOL_NAMES[type(op)]),
         }
         fields = ("m0", "shift", "low", "high")
         properties |= {name: _number(op.properties.get(name)) for name in fields}
+        varying = ("divisors", "factors", "shifts")
+        properties |= {name: op.properties[name] for name in varying if name in op.properties}
         self.emit(cim.PoolOp(x, _act(op.y), properties), op, op.y)
 
-    def _add(self, op: nn.AddOp) -> None:
-        fields = ("m0", "m1", "shift", "low", "high")
-        properties = {name: _number(op.properties.get(name)) for name in fields}
-        properties["source_op"] = StringAttr("Add")
-        a, b = self.values[op.a], self.values[op.b]
-        self.emit(cim.AddOp(a, b, _act(op.y), properties), op, op.y)
+    def _as_shaped(self, value: SSAValue) -> SSAValue:
+        """The map of `value` in the order of its own shape.
+
+        A flattened map is still in the order height, width, channel, which matrix products and
+        outputs take as it is; here its codes are moved to the order of ONNX.
+        """
+        found = self.values[value]
+        kind = cim.act_type(found)
+        if kind.hwc == _map_shape(value):
+            return found
+        if value not in self.vectors:
+            assert isinstance(value.owner, Operation)
+            op = cim.FlattenOp(found, _act(value), {"source_op": StringAttr("Flatten")})
+            self.emit(op, value.owner)
+            self.vectors[value] = op.y
+        return self.vectors[value]
 
     def _blob(self, array: np.ndarray, element: Attribute) -> BlobAttr:
         array = np.ascontiguousarray(array)

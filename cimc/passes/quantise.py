@@ -30,6 +30,7 @@ from cimc.diagnostics import InvalidInput, pass_fail
 from cimc.dialects.nn import (
     BlobAttr,
     DequantizeOp,
+    HostOp,
     NnOp,
     QuantizeOp,
     QuantType,
@@ -44,6 +45,9 @@ from cimc.passes.context import cim_context
 from cimc.passes.quantised_forms import KEEPS, Forms, fits, grid_of, grid_of_readers, recode
 from cimc.passes.ranges import activation_type, bits_of, code_limits, code_range
 from cimc.weights import WeightStore
+
+SEEN = ("range", "histogram", "ranges", "histograms")
+"""What calibration notes."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +73,15 @@ class QuantisePass(ModulePass):
 
 
 class Quantiser:
-    """Rewrites one function; `values` maps float tensors to quantised ones."""
+    """Rewrites one function; values of the old one are found as codes, as floats, or as both."""
 
     def __init__(self, function: FuncOp, weights: WeightStore, clip: bool):
         self.function = function
         self.weights = weights
         self.forms = Forms(weights)
         self.clip = clip
-        self.values: dict[SSAValue[Any], SSAValue[Any]] = {}
+        self.codes: dict[SSAValue[Any], SSAValue[Any]] = {}
+        self.floats: dict[SSAValue[Any], SSAValue[Any]] = {}
         self.bits: dict[SSAValue[Any], int] = {}
         self.block = Block()
 
@@ -92,8 +97,10 @@ class Quantiser:
                 case QuantizeOp():
                     self.recode(op)
                 case DequantizeOp():
-                    self.values[op.y] = self.values[op.x]
-                    self.bits[op.y] = bits_of(self.values[op.x])
+                    self.codes[op.y] = self.codes[op.x]
+                    self.bits[op.y] = bits_of(self.codes[op.x])
+                case HostOp() | SoftmaxOp():
+                    self.keep_on_host(op)
                 case _ if quant_of(op.results[0]) is not None:
                     self.keep(op)
                 case _:
@@ -120,15 +127,21 @@ class Quantiser:
                 self.bits[operand] = max(wanted, self.bits.get(operand, 0))
 
     def quantise_inputs(self) -> None:
-        """Arguments stay float; each is quantised first, as a reader wants it or as calibrated."""
+        """Arguments stay float; each is quantised first, as a reader wants it or as calibrated.
+
+        One that only the host reads is not.
+        """
         for i, argument in enumerate(self.function.body.block.args):
             new = self.block.insert_arg(argument.type, i)
             new.name_hint = argument.name_hint
+            self.floats[argument] = new
             readers = [use.operation for use in argument.uses]
+            if all(isinstance(reader, HostOp | SoftmaxOp | ReturnOp) for reader in readers):
+                continue
             given = next((each for each in readers if isinstance(each, QuantizeOp)), None)
             op = self.calibrated_input(argument, new, i) if given is None else as_given(given, new)
             self.block.add_op(op)
-            self.values[argument] = op.y
+            self.codes[argument] = op.y
 
     def calibrated_input(self, argument: SSAValue, new: SSAValue, i: int) -> QuantizeOp:
         """Quantisation of argument number `i` by what calibration saw."""
@@ -138,13 +151,23 @@ class Quantiser:
         if not isinstance(ranges, ArrayAttr):
             raise pass_fail(self.function, "arg_ranges is missing; run calibrate first")
         histogram = histograms.data[i] if isinstance(histograms, ArrayAttr) else None
-        quant = self.type_of(argument, ranges.data[i], histogram)
-        low, high = code_range(quant, self.bits.get(argument, 8))
-        properties = {"low": int_attr(low), "high": int_attr(high)}
-        op = QuantizeOp([new], TensorType(quant, shape_of(argument)), properties)
+        op = self.calibrated(argument, new, ranges.data[i], histogram)
         name = end_names(self.function, "arg_names")[i]
         op.location = NameLoc(StringAttr(name), UnknownLoc())
         return op
+
+    def calibrated(
+        self,
+        value: SSAValue[Any],
+        new: SSAValue[Any],
+        seen: Attribute | None,
+        histogram: Attribute | None,
+    ) -> QuantizeOp:
+        """Quantisation of `new`, the floats of `value`, by what calibration saw."""
+        quant = self.type_of(value, seen, histogram)
+        low, high = code_range(quant, self.bits.get(value, 8))
+        properties = {"low": int_attr(low), "high": int_attr(high)}
+        return QuantizeOp([new], TensorType(quant, shape_of(value)), properties)
 
     def type_of(
         self, value: SSAValue[Any], seen: Attribute | None, histogram: Attribute | None
@@ -161,22 +184,29 @@ class Quantiser:
 
     def real(self, value: SSAValue[Any], user: Operation) -> SSAValue[Any]:
         """`value` as floats, for the host."""
-        codes = self.values[value]
-        if quant_of(codes) is None:
-            return codes
-        owner = codes.owner
-        op = DequantizeOp([codes], value.type)
-        op.location = owner.location if isinstance(owner, Operation) else user.location
-        self.block.add_op(op)
-        return op.y
+        if value not in self.floats:
+            codes = self.codes[value]
+            op = DequantizeOp([codes], value.type)
+            owner = codes.owner
+            op.location = owner.location if isinstance(owner, Operation) else user.location
+            self.block.add_op(op)
+            self.floats[value] = op.y
+        return self.floats[value]
+
+    def integers(self, value: SSAValue[Any]) -> SSAValue[Any]:
+        """`value` as codes, for the machine; a result of the host is quantised here."""
+        if value not in self.codes:
+            owner = value.owner
+            assert isinstance(owner, Operation)
+            op = self.calibrated(value, self.floats[value], *seen_by(owner, value))
+            op.location = owner.location
+            self.block.add_op(op)
+            self.codes[value] = op.y
+        return self.codes[value]
 
     def quantise(self, op: NnOp) -> None:
         """Append the quantised form of `op`."""
-        if isinstance(op, SoftmaxOp):
-            new: list[NnOp] = [SoftmaxOp([self.real(op.x, op)], op.y.type)]
-        else:
-            new = self.quantised(op)
-        self.append(op, new)
+        self.append(op, self.quantised(op))
 
     def append(self, op: NnOp, new: Sequence[NnOp]) -> None:
         """Append `new`, which stands for `op`."""
@@ -184,17 +214,16 @@ class Quantiser:
             each.location = op.location
             self.block.add_op(each)
         new[-1].y.name_hint = op.y.name_hint
-        self.values[op.y] = new[-1].y
+        self.codes[op.y] = new[-1].y
 
     def quantised(self, op: NnOp) -> list[NnOp]:
         """The quantised form of `op`."""
-        operands = [self.values[operand] for operand in op.operands]
-        kinds = [quant_of(operand) for operand in operands]
-        if kinds[0] is None or None in kinds:
-            raise pass_fail(op, "follows an operation that runs on the host")
+        operands = [self.integers(operand) for operand in op.operands]
         given = grid_of_readers(op.y)
         if isinstance(op, KEEPS):
-            y, ends = kinds[0], code_limits(operands[0])
+            kind = quant_of(operands[0])
+            assert kind is not None
+            y, ends = kind, code_limits(operands[0])
         elif given is not None:
             y, ends = given
         else:
@@ -204,21 +233,41 @@ class Quantiser:
 
     def keep(self, op: Operation) -> None:
         """Append `op`, which arrived quantised, as it is."""
-        new = op.clone(dict(self.values))
+        new = op.clone(dict(self.codes))
         self.block.add_op(new)
         for old, result in zip(op.results, new.results, strict=True):
-            self.values[old] = result
+            self.codes[old] = result
+
+    def keep_on_host(self, op: Operation) -> None:
+        """Append `op` as it is, on floats; what calibration saw in it is used up."""
+        new = op.clone({value: self.real(value, op) for value in op.operands})
+        for name in SEEN:
+            new.properties.pop(name, None)
+        self.block.add_op(new)
+        for old, result in zip(op.results, new.results, strict=True):
+            self.floats[old] = result
 
     def recode(self, op: QuantizeOp) -> None:
         """Codes of the scale that the model wants here."""
-        codes, (y, ends) = self.values[op.x], grid_of(op)
-        kind = quant_of(codes)
-        if kind is None:
-            self.keep(op)
-        elif fits(codes, y, ends):
-            self.values[op.y] = codes
+        y, ends = grid_of(op)
+        if op.x not in self.codes:
+            new = as_given(op, self.floats[op.x])
+            self.block.add_op(new)
+            self.codes[op.y] = new.y
+        elif fits(self.codes[op.x], y, ends):
+            self.codes[op.y] = self.codes[op.x]
         else:
-            self.append(op, recode(codes, y, ends))
+            self.append(op, recode(self.codes[op.x], y, ends))
+
+
+def seen_by(op: Operation, value: SSAValue[Any]) -> tuple[Attribute | None, Attribute | None]:
+    """Range and histogram of a result of `op`."""
+    if isinstance(op, HostOp):
+        at = [result is value for result in op.results].index(True)
+        ranges, histograms = op.ranges, op.histograms
+        return ranges and ranges.data[at], histograms and histograms.data[at]
+    assert isinstance(op, NnOp)
+    return op.value_range, op.histogram
 
 
 def as_given(op: QuantizeOp, x: SSAValue) -> QuantizeOp:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xdsl.dialects.builtin import BoolAttr, TensorType
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.dialects.builtin import TensorType
+from xdsl.ir import Operation, SSAValue
 
 from cimc.diagnostics import pass_fail
 from cimc.dialects.nn import (
@@ -15,51 +14,54 @@ from cimc.dialects.nn import (
     AddOp,
     AveragePoolOp,
     ClipOp,
+    ConcatOp,
     FlattenOp,
     GlobalAveragePoolOp,
     MaxPoolOp,
+    MoveOp,
+    MulOp,
     NnOp,
     PoolOp,
     QuantizeOp,
     QuantType,
     ReluOp,
+    TwoInputOp,
+    UnaryOp,
     UnflattenOp,
     WeightedOp,
-    int_array,
     int_attr,
     quant_of,
     shape_of,
 )
 from cimc.passes.canonicalise_nn import NO_CLAMP, clamp_of
-from cimc.passes.nn_layers import NO_PADS
+from cimc.passes.quantise_vector import (
+    ONE_CELL,
+    Properties,
+    concat_properties,
+    divisor_properties,
+    mean_properties,
+    scale_properties,
+    sum_properties,
+    table_properties,
+)
 from cimc.passes.quantise_weights import weight_properties
 from cimc.passes.ranges import code_limits
-from cimc.quant import encode_multiplier, encode_multipliers
 from cimc.weights import WeightStore
 
-Properties = dict[str, Attribute | None]
 Ends = tuple[int, int]
 
-UNUSED = ("activation", "clip_min", "clip_max", "histogram")
+UNUSED = ("activation", "clip_min", "clip_max", "negate_b", "histogram")
 """Properties that the quantised form does not have: its clamp holds the activation."""
 
-KEEPS = (MaxPoolOp, FlattenOp)
+KEEPS = (MaxPoolOp, MoveOp)
 """Operations whose result has the scale and zero point of their operand."""
-
-ONE_CELL: Properties = {
-    "kernel": int_array((1, 1)),
-    "strides": int_array((1, 1)),
-    "pads": int_array(NO_PADS),
-    "count_include_pad": BoolAttr.from_bool(True),
-}
-"""Window of a pool that only rescales and clamps."""
 
 
 def has_form(op: Operation) -> bool:
     """`op` can compute on codes."""
     if isinstance(op, ReluOp | ClipOp):
         return len(shape_of(op.x)) in (2, 4)
-    return isinstance(op, WeightedOp | AddOp | PoolOp | FlattenOp)
+    return isinstance(op, WeightedOp | TwoInputOp | UnaryOp | ConcatOp | PoolOp | MoveOp)
 
 
 @dataclass(frozen=True)
@@ -95,12 +97,20 @@ class Forms:
                 properties |= found | clamp
             case AddOp():
                 properties |= sum_properties(op, inputs[0], inputs[1], y) | clamp
-            case FlattenOp():
+            case MulOp():
+                factor = inputs[0].scale_value * inputs[1].scale_value / y.scale_value
+                properties |= scale_properties(factor) | clamp
+            case UnaryOp():
+                properties |= table_properties(op, inputs[0], y, (low, high), self.weights)
+            case ConcatOp():
+                properties |= concat_properties(inputs, y) | clamp
+            case MoveOp():
                 pass
             case MaxPoolOp():
                 properties |= {"m0": int_attr(1), "shift": int_attr(0)} | clamp
             case AveragePoolOp():
                 properties |= mean_properties(inputs[0], y, op.kernel.get_values()) | clamp
+                properties |= divisor_properties(op, inputs[0], y)
             case GlobalAveragePoolOp():
                 properties |= mean_properties(inputs[0], y, shape_of(op.x)[2:]) | clamp
             case ReluOp() | ClipOp():
@@ -152,18 +162,3 @@ def fits(codes: SSAValue, y: QuantType, ends: Ends) -> bool:
         return False
     low, high = code_limits(codes)
     return ends[0] <= low and high <= ends[1]
-
-
-def sum_properties(op: AddOp, a: QuantType, b: QuantType, y: QuantType) -> Properties:
-    """Integer factors of an addition."""
-    factors = (a.scale_value / y.scale_value, b.scale_value / y.scale_value)
-    if max(factors) >= 1 << 31:
-        raise pass_fail(op, f"operands are {max(factors):.3g} times as large as the result")
-    (m0, m1), shift = encode_multipliers(*factors)
-    return {"m0": int_attr(m0), "m1": int_attr(m1), "shift": int_attr(shift)}
-
-
-def mean_properties(x: QuantType, y: QuantType, kernel: Sequence[int]) -> Properties:
-    """Integer factor of a mean over `kernel` cells."""
-    m0, shift = encode_multiplier(x.scale_value / (y.scale_value * math.prod(kernel)))
-    return {"m0": int_attr(m0), "shift": int_attr(shift)}

@@ -26,6 +26,7 @@ from cimc.dialects.cim import (
     OutputOp,
     PlaceAttr,
     PoolOp,
+    VectorLayerOp,
     act_type,
     ints,
 )
@@ -34,6 +35,7 @@ from cimc.passes.schedule import vector
 from cimc.passes.schedule.array import ArrayScheduler, Layer
 from cimc.passes.schedule.commands import ACTIVATIONS, DataSegment, Step, make_step
 from cimc.passes.schedule.depthwise import DepthwiseScheduler
+from cimc.passes.schedule.elementwise import ElementwiseScheduler
 from cimc.passes.schedule.tokens import insert_tokens
 from cimc.passes.schedule.views import View, wrap_address
 from cimc.passes.strips import input_rows, rows_of_strip
@@ -75,6 +77,7 @@ class _Scheduler:
         self.schedule = Schedule(data=DataSegment(self.geometry.beat_bytes))
         self.array = ArrayScheduler(self.geometry, self.schedule.data)
         self.depthwise = DepthwiseScheduler(self.geometry, self.schedule.data)
+        self.elementwise = ElementwiseScheduler(self.geometry, self.schedule.data, self.store)
         self.tags = {op: number for number, op in enumerate(ops, start=1)}
         self.halo: dict[SSAValue, int] = {}
         # Spilled tensors start the data segment: their places count from it.
@@ -88,7 +91,7 @@ class _Scheduler:
                 self._input(op)
             case OutputOp():
                 self._output(op)
-            case ConvOp() | DepthwiseOp() | PoolOp() | AddOp():
+            case ConvOp() | DepthwiseOp() | PoolOp() | AddOp() | VectorLayerOp():
                 self._layer(op)
             case _:
                 return
@@ -149,8 +152,8 @@ class _Scheduler:
                 return lambda x, y, rows: self.depthwise.strip(taps, x[0], y, rows)
             case PoolOp():
                 return lambda x, y, rows: vector.pool(op, x[0], y, rows, self.geometry)
-            case AddOp():
-                return lambda x, y, rows: vector.add(op, x[0], x[1], y, rows, self.geometry)
+            case AddOp() | VectorLayerOp():
+                return lambda x, y, rows: self.elementwise.strip(op, x, y, rows)
 
     def _layer_region(self, op: LayerOp) -> None:
         place = _place(op.y)
@@ -233,7 +236,7 @@ def _spill_end(op: Operation) -> int:
 
 def _halo_value(op: LayerOp, value: SSAValue) -> int | None:
     """The code that the halo of `value` must hold for `op`, None when `op` reads no halo."""
-    if isinstance(op, AddOp) or not any(ints(op.pads)):
+    if isinstance(op, AddOp | VectorLayerOp) or not any(ints(op.pads)):
         return None
     return op.halo_value.value.data if isinstance(op, PoolOp) else act_type(value).zero_point.data
 

@@ -14,13 +14,30 @@ from cimc.dialects.cim.attrs import ActType, PlaceAttr, StripAttr, TilingAttr
 from cimc.dialects.cim.ops import (
     AddOp,
     InputOp,
-    LayerOp,
     OutputOp,
     PoolOp,
     WindowOp,
 )
+from cimc.dialects.cim.vector_ops import (
+    ConcatOp,
+    CopyOp,
+    FlattenOp,
+    LayerOp,
+    MulOp,
+    ResizeOp,
+    ShuffleOp,
+    SliceOp,
+    TableOp,
+    VectorLayerOp,
+)
 from cimc.dialects.cim.weighted import ConvOp, DepthwiseOp
-from cimc.dialects.cim.windows import act_type, ints, window_outputs
+from cimc.dialects.cim.windows import (
+    act_type,
+    ints,
+    pool_factors,
+    window_outputs,
+    windows_inside,
+)
 from cimc.dialects.nn import BlobAttr
 
 __all__ = [
@@ -28,23 +45,48 @@ __all__ = [
     "AddOp",
     "BlobAttr",
     "Cim",
+    "ConcatOp",
     "ConvOp",
+    "CopyOp",
     "DepthwiseOp",
+    "FlattenOp",
     "InputOp",
     "LayerOp",
+    "MulOp",
     "OutputOp",
     "PlaceAttr",
     "PoolOp",
+    "ResizeOp",
+    "ShuffleOp",
+    "SliceOp",
     "StripAttr",
+    "TableOp",
     "TilingAttr",
+    "VectorLayerOp",
     "WindowOp",
     "act_type",
     "ints",
+    "pool_factors",
     "window_outputs",
+    "windows_inside",
 ]
 
 Cim = Dialect(
     "cim",
-    [InputOp, OutputOp, ConvOp, DepthwiseOp, PoolOp, AddOp],
+    [
+        InputOp,
+        OutputOp,
+        ConvOp,
+        DepthwiseOp,
+        PoolOp,
+        AddOp,
+        MulOp,
+        TableOp,
+        ConcatOp,
+        SliceOp,
+        ResizeOp,
+        ShuffleOp,
+        FlattenOp,
+    ],
     [ActType, TilingAttr, PlaceAttr, StripAttr],
 )

@@ -21,7 +21,15 @@ from xdsl.traits import Pure
 from cimc.diagnostics import verify_fail
 from cimc.dialects.cim.attrs import ActType, PlaceAttr, StripAttr
 from cimc.dialects.cim.weighted import ConvOp, DepthwiseOp
-from cimc.dialects.cim.windows import act_type, verify_halo, window_outputs
+from cimc.dialects.cim.windows import (
+    act_type,
+    pool_factors,
+    verify_halo,
+    verify_pair,
+    window_outputs,
+    windows_inside,
+)
+from cimc.dialects.nn import divisors_of
 from cimc.dialects.nn.attrs import Ints, int_array
 
 
@@ -93,6 +101,9 @@ class PoolOp(IRDLOperation):
     kind "max": y = clamp(rhe((max x - x_zero) * m0 / 2^shift) + y_zero, low, high);
     kind "sum": the same of sum (x - x_zero). A halo byte counts as it is stored.
     `halo_value` is the code that the halo must hold (lowest code for max).
+
+    A sum with `divisors` has factors[i] and shifts[i] in place of m0 and shift where divisors[i]
+    cells of its window (at least 1) lie inside the map.
     """
 
     name = "cim.pool"
@@ -109,6 +120,9 @@ class PoolOp(IRDLOperation):
     low = prop_def(IntegerAttr[I64])
     high = prop_def(IntegerAttr[I64])
     halo_value = prop_def(IntegerAttr[I64])
+    divisors = opt_prop_def(Ints)
+    factors = opt_prop_def(Ints)
+    shifts = opt_prop_def(Ints)
     source_op = prop_def(StringAttr)
     place = opt_prop_def(PlaceAttr)
     strips = opt_prop_def(StripAttr)
@@ -130,11 +144,16 @@ class PoolOp(IRDLOperation):
         if (oh, ow) != window_outputs(self):
             raise verify_fail(self, f"output is {oh}x{ow}, expected {window_outputs(self)}")
         verify_halo(self, act_type(self.x))
+        if missing := divisors_of(windows_inside(self)) - pool_factors(self).keys():
+            raise verify_fail(self, f"divisors lack {sorted(missing)}")
 
 
 @irdl_op_definition
 class AddOp(IRDLOperation):
-    """y = clamp(rhe(((a - a_zero) * m0 + (b - b_zero) * m1) / 2^shift) + y_zero, low, high)."""
+    """y = clamp(rhe(((a - a_zero) * m0 + (b - b_zero) * m1) / 2^shift) + y_zero, low, high).
+
+    `b` may be [1, 1, C]: one value a channel.
+    """
 
     name = "cim.add"
 
@@ -159,12 +178,7 @@ class AddOp(IRDLOperation):
         super().__init__(operands=[a, b], result_types=[y], properties=properties)
 
     def verify_(self) -> None:
-        if not act_type(self.a).hwc == act_type(self.b).hwc == act_type(self.y).hwc:
-            raise verify_fail(
-                self,
-                f"shapes differ: {act_type(self.a).hwc}, {act_type(self.b).hwc}, "
-                f"{act_type(self.y).hwc}",
-            )
+        verify_pair(self)
 
 
 WindowOp = ConvOp | DepthwiseOp | PoolOp

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xdsl.ir import SSAValue
+from xdsl.ir import Operation, SSAValue
 
 from cimc.diagnostics import verify_fail
 from cimc.dialects.cim.attrs import ActType
 from cimc.dialects.nn.attrs import Ints
+from cimc.dialects.nn.shapes import cells_inside
 
 if TYPE_CHECKING:
-    from cimc.dialects.cim.ops import WindowOp
+    from cimc.dialects.cim.ops import PoolOp, WindowOp
 
 
 def act_type(value: SSAValue) -> ActType:
@@ -39,3 +40,32 @@ def verify_halo(op: WindowOp, x: ActType) -> None:
     need = ints(op.pads)
     if any(n > m for n, m in zip(need, x.margins, strict=True)):
         raise verify_fail(op, f"pads {need} exceed the halo {x.margins} of its input")
+
+
+def windows_inside(op: PoolOp) -> tuple[list[int], list[int]] | None:
+    """Cells inside the map of each row and column of windows; None without `divisors`."""
+    if op.divisors is None:
+        return None
+    sizes, outputs = act_type(op.x).hwc, window_outputs(op)
+    fields = [ints(field) for field in (op.kernel, op.strides, op.pads, op.dilations)]
+    kernel, strides, pads, dilations = fields
+    rows, columns = (
+        cells_inside(sizes[i], outputs[i], kernel[i], strides[i], pads[i], dilations[i])
+        for i in (0, 1)
+    )
+    return rows, columns
+
+
+def pool_factors(op: PoolOp) -> dict[int, tuple[int, int]]:
+    """Factor and shift by divisor; empty where all windows have m0 and shift."""
+    fields = (op.divisors, op.factors, op.shifts)
+    divisors, factors, shifts = (ints(field) if field else () for field in fields)
+    return dict(zip(divisors, zip(factors, shifts, strict=True), strict=True))
+
+
+def verify_pair(op: Operation) -> None:
+    """Raise when the second operand of `op` is neither like the first nor one value a channel."""
+    a, b = (act_type(value).hwc for value in op.operands)
+    y = act_type(op.results[0]).hwc
+    if b not in (a, (1, 1, a[2])) or y != a:
+        raise verify_fail(op, f"shapes differ: {a}, {b}, {y}")

@@ -49,6 +49,7 @@ from cimc.dialects.nn.pool import (
     MaxPoolOp,
     PoolOp,
     WindowPoolOp,
+    divisors_of,
 )
 from cimc.dialects.nn.shapes import window_shape
 from cimc.dialects.nn.unary import FUNCTIONS, UnaryOp
@@ -89,6 +90,7 @@ __all__ = [
     "UnflattenOp",
     "WeightedOp",
     "WindowPoolOp",
+    "divisors_of",
     "float_array",
     "float_attr",
     "int_array",

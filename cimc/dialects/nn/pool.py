@@ -15,9 +15,11 @@ from cimc.diagnostics import verify_fail
 from cimc.dialects.nn.attrs import (
     Ints,
     quant_of,
+    shape_of,
 )
 from cimc.dialects.nn.base import ONE_OPERAND, OneInputOp
 from cimc.dialects.nn.shapes import (
+    cells_inside,
     check_codes,
     check_fields,
     check_rank,
@@ -102,19 +104,58 @@ class MaxPoolOp(WindowPoolOp):
 
 @irdl_op_definition
 class AveragePoolOp(WindowPoolOp):
-    """Mean of each window; over its cells inside the map unless `count_include_pad`."""
+    """Mean of each window; over its cells inside the map unless `count_include_pad`.
+
+    Where windows over the edge do not count padding, quantised windows of divisors[i] cells
+    inside (at least 1) have factors[i] and shifts[i] in place of m0 and shift.
+    """
 
     name = "nn.average_pool"
     assembly_format = ONE_OPERAND
 
     count_include_pad = prop_def(BoolAttr)
+    divisors = opt_prop_def(Ints)
+    factors = opt_prop_def(Ints)
+    shifts = opt_prop_def(Ints)
+
+    @property
+    def inside(self) -> tuple[list[int], list[int]] | None:
+        """Cells inside the map of each row and column of windows; None where all cells count."""
+        pads = self.pads.get_values()
+        if self.count_include_pad.value.data or not any(pads):
+            return None
+        sizes, outputs = shape_of(self.x)[2:], shape_of(self.y)[2:]
+        kernel, strides = self.kernel.get_values(), self.strides.get_values()
+        rows, columns = (
+            cells_inside(sizes[i], outputs[i], kernel[i], strides[i], pads[i], self.steps[i])
+            for i in (0, 1)
+        )
+        return rows, columns
 
     def verify_(self) -> None:
-        """Check the window; one multiplier needs one divisor, so every cell must count."""
+        """Check the window, and that there is a factor for every divisor."""
         self.verify_window()
-        counted = bool(self.count_include_pad.value.data)
-        if quant_of(self.x) is not None and not counted and any(self.pads.get_values()):
-            raise verify_fail(self, "quantised form with pads needs count_include_pad")
+        quantised = quant_of(self.x) is not None and self.inside is not None
+        check_fields(self, quantised, ("divisors", "factors", "shifts"))
+        if quantised:
+            self.verify_divisors()
+
+    def verify_divisors(self) -> None:
+        """Check the fields of windows that do not count padding."""
+        assert self.divisors is not None
+        assert self.factors is not None
+        assert self.shifts is not None
+        given = self.divisors.get_values()
+        if not len(given) == len(self.factors) == len(self.shifts):
+            raise verify_fail(self, "divisors, factors and shifts must have as many values")
+        if missing := divisors_of(self.inside) - set(given):
+            raise verify_fail(self, f"divisors lack {sorted(missing)}")
+
+
+def divisors_of(inside: tuple[list[int], list[int]] | None) -> set[int]:
+    """Numbers of cells that windows with these rows and columns inside the map divide by."""
+    rows, columns = inside or ([], [])
+    return {max(1, r * c) for r in rows for c in columns}
 
 
 @irdl_op_definition

@@ -37,6 +37,14 @@ def window_shape(
     return height, width
 
 
+def cells_inside(
+    size: int, outputs: int, kernel: int, stride: int, pad: int, dilation: int = 1
+) -> list[int]:
+    """For each position of a window along one axis, how many of its cells lie in the map."""
+    cells = [k * dilation - pad for k in range(kernel)]
+    return [sum(0 <= at * stride + k < size for k in cells) for at in range(outputs)]
+
+
 def check_rank(op: Operation, value: SSAValue[Any], rank: int) -> tuple[int, ...]:
     """Shape of `value`, which must have `rank` known dimensions."""
     kind = tensor_of(value)

@@ -1,10 +1,11 @@
-"""Commands of the vector unit: pools, additions and halo fills."""
+"""Commands of the vector unit: pools and halo fills."""
 
 from __future__ import annotations
 
+from itertools import pairwise, product
 from math import ceil
 
-from cimc.dialects.cim import AddOp, PoolOp, ints
+from cimc.dialects.cim import PoolOp, ints, pool_factors, windows_inside
 from cimc.passes.schedule.commands import ACTIVATIONS, Step, make_step
 from cimc.passes.schedule.views import View, wrap_address, wrap_stride
 from cimc.targets import Geometry
@@ -24,16 +25,44 @@ def _beats(count: int, geometry: Geometry) -> dict[str, int]:
 
 
 def pool(op: PoolOp, x: View, y: View, rows: range, geometry: Geometry) -> list[Step]:
-    """Output rows `rows` of a pool: one command."""
+    """Output rows `rows` of a pool: one command for each block of windows with one factor."""
+    inside, factors = windows_inside(op), pool_factors(op)
+    if inside is None:
+        plain = op.m0.value.data, op.shift.value.data
+        return [_pool_block(op, x, y, (rows, range(y.type.hwc[1])), plain, geometry)]
+    steps: list[Step] = []
+    for part, across in product(_equal_runs(inside[0], rows), _equal_runs(inside[1])):
+        divisor = max(1, inside[0][part.start] * inside[1][across.start])
+        steps.append(_pool_block(op, x, y, (part, across), factors[divisor], geometry))
+    return steps
+
+
+def _equal_runs(values: list[int], within: range | None = None) -> list[range]:
+    """The positions `within` a list (all of them by default) as runs of equal values."""
+    wanted = range(len(values)) if within is None else within
+    starts = [i for i in wanted if i == wanted.start or values[i] != values[i - 1]]
+    return [range(a, b) for a, b in pairwise((*starts, wanted.stop))]
+
+
+def _pool_block(
+    op: PoolOp,
+    x: View,
+    y: View,
+    block: tuple[range, range],
+    factor: tuple[int, int],
+    geometry: Geometry,
+) -> Step:
+    """The rows and columns of `block`."""
+    rows, columns = block
     (kh, kw), (sh, sw) = ints(op.kernel), ints(op.strides)
     (dh, dw), (top, left, _, _) = ints(op.dilations), ints(op.pads)
     channels = x.type.hwc[2]
     values = _beats(channels, geometry) | {
         "op": VectorOp.MAX if op.kind.data == "max" else VectorOp.SUM,
         "a_signed": int(x.type.signed),
-        "a": x.address(rows.start * sh - top, -left),
-        "dst": y.address(rows.start, 0),
-        "n1": y.type.hwc[1],
+        "a": x.address(rows.start * sh - top, columns.start * sw - left),
+        "dst": y.address(rows.start, columns.start),
+        "n1": len(columns),
         "n2": len(rows),
         "a1": wrap_stride(sw * channels),
         "a2": wrap_stride(sh * x.type.pitch),
@@ -43,42 +72,14 @@ def pool(op: PoolOp, x: View, y: View, rows: range, geometry: Geometry) -> list[
         "d2": wrap_stride(y.type.pitch),
         "wx": kw,
         "wy": kh,
-        "m0": op.m0.value.data,
-        "shift": op.shift.value.data,
+        "m0": factor[0],
+        "shift": factor[1],
         "a_zero": x.type.zero_point.data,
         "y_zero": y.type.zero_point.data,
         "low": op.low.value.data,
         "high": op.high.value.data,
     }
-    return [_vector(values, f"{op.kind.data} pool, rows {rows.start}..{rows.stop - 1}")]
-
-
-def add(op: AddOp, a: View, b: View, y: View, rows: range, geometry: Geometry) -> list[Step]:
-    """Rows `rows` of an addition: one command, a row of the map being the inner loop."""
-    _, width, channels = y.type.hwc
-    values = _beats(width * channels, geometry) | {
-        "op": VectorOp.ADD,
-        "a_signed": int(a.type.signed),
-        "b_signed": int(b.type.signed),
-        "a": a.address(rows.start, 0),
-        "b": b.address(rows.start, 0),
-        "dst": y.address(rows.start, 0),
-        "n1": len(rows),
-        "n2": 1,
-        "a1": wrap_stride(a.type.pitch),
-        "b0": geometry.beat_bytes,
-        "b1": wrap_stride(b.type.pitch),
-        "d1": wrap_stride(y.type.pitch),
-        "m0": op.m0.value.data,
-        "m1": op.m1.value.data,
-        "shift": op.shift.value.data,
-        "a_zero": a.type.zero_point.data,
-        "b_zero": b.type.zero_point.data,
-        "y_zero": y.type.zero_point.data,
-        "low": op.low.value.data,
-        "high": op.high.value.data,
-    }
-    return [_vector(values, f"add, rows {rows.start}..{rows.stop - 1}")]
+    return _vector(values, f"{op.kind.data} pool, rows {rows.start}..{rows.stop - 1}")
 
 
 def fill_halo(x: View, rows: range, value: int, geometry: Geometry) -> list[Step]:

@@ -300,7 +300,23 @@ func.func @f(%x: tensor<1x3x8x8x!nn.quant<ui8, 0.5, 0>>) {
   %y = nn.average_pool %x {kernel = array<i64: 2, 2>, strides = array<i64: 2, 2>, pads = array<i64: 1, 1, 1, 1>, count_include_pad = false, m0 = 1 : i64, shift = 0 : i64, low = 0 : i64, high = 255 : i64} : tensor<1x3x8x8x!nn.quant<ui8, 0.5, 0>> -> tensor<1x3x5x5x!nn.quant<ui8, 0.5, 0>> loc("/layer"("model.onnx":3:0))
   func.return
 }
-// CHECK: model.onnx node #3 '/layer': nn.average_pool: quantised form with pads needs count_include_pad
+// CHECK: model.onnx node #3 '/layer': nn.average_pool: quantised form lacks divisors, factors, shifts
+
+// -----
+
+func.func @f(%x: tensor<1x3x8x8x!nn.quant<ui8, 0.5, 0>>) {
+  %y = nn.average_pool %x {kernel = array<i64: 2, 2>, strides = array<i64: 2, 2>, pads = array<i64: 1, 1, 1, 1>, count_include_pad = false, m0 = 1 : i64, shift = 0 : i64, low = 0 : i64, high = 255 : i64, divisors = array<i64: 1, 4>, factors = array<i64: 4, 1>, shifts = array<i64: 2, 2>} : tensor<1x3x8x8x!nn.quant<ui8, 0.5, 0>> -> tensor<1x3x5x5x!nn.quant<ui8, 0.5, 0>> loc("/layer"("model.onnx":3:0))
+  func.return
+}
+// CHECK: model.onnx node #3 '/layer': nn.average_pool: divisors lack [2]
+
+// -----
+
+func.func @f(%x: tensor<1x3x8x8xf32>) {
+  %y = nn.average_pool %x {kernel = array<i64: 2, 2>, strides = array<i64: 2, 2>, pads = array<i64: 1, 1, 1, 1>, count_include_pad = false, divisors = array<i64: 1, 2, 4>} : tensor<1x3x8x8xf32> -> tensor<1x3x5x5xf32> loc("/layer"("model.onnx":3:0))
+  func.return
+}
+// CHECK: model.onnx node #3 '/layer': nn.average_pool: float form must not have divisors
 
 // -----
 
