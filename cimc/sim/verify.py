@@ -23,7 +23,8 @@ from cimc.backend.image import Codes, Image, Region
 from cimc.backend.report import SignalToNoise
 from cimc.cost.cycles import CycleReport
 from cimc.diagnostics import VerifyFailed, loc_text
-from cimc.dialects.nn import WeightedOp, quant_of
+from cimc.dialects import cim
+from cimc.dialects.nn import FlattenOp, UnflattenOp, WeightedOp, quant_of
 from cimc.interp import cim as cim_level
 from cimc.interp import nn as nn_level
 from cimc.sim.compare import Comparison
@@ -122,20 +123,21 @@ def check_interpreters(
 ) -> dict[str, NDArray[Any]]:
     """Compare the `nn` interpreter with `tensors`; returns the float outputs of `nn`.
 
-    Tensors are matched by the ONNX nodes that made them; those without a partner are skipped.
+    Tensors are matched by the ONNX nodes that made them, several of one node in their order;
+    those without a partner are skipped.
     """
     store = compilation.ctx.weights
     run = nn_level.run(compilation.quantised, store, inputs, intermediates=True)
-    by_node: dict[str, Codes] = {}
+    by_node: dict[str, list[Codes]] = {}
     for op, value in run.tensors.items():
-        if quant_of(op.results[0]) is not None:
-            by_node[loc_text(op.location)] = _channels_last(value)
+        if quant_of(op.results[0]) is not None and not isinstance(op, FlattenOp | UnflattenOp):
+            by_node.setdefault(loc_text(op.location), []).append(_channels_last(value))
     for region in compilation.image.regions:
-        expected = by_node.get(loc_text(region.op.location))
-        if region.op in tensors and expected is not None:
+        found = by_node.get(loc_text(region.op.location))
+        if region.op in tensors and found and not isinstance(region.op, cim.FlattenOp):
             got = tensors[region.op]
             levels = ("the nn interpreter", "the cim interpreter")
-            comparison.tensor(region, levels, expected.reshape(got.shape), got)
+            comparison.tensor(region, levels, found.pop(0).reshape(got.shape), got)
     return run.outputs
 
 

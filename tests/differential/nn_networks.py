@@ -79,9 +79,7 @@ class FloatNetwork:
 
     def resize(self, x: SSAValue, down: int, across: int) -> SSAValue:
         _, c, h, w = shape_of(x)
-        return self.op(
-            nn.ResizeOp, [x], (c, h * down, w * across), scale=int_array((down, across))
-        )
+        return self.op(nn.ResizeOp, [x], (c, h * down, w * across), scale=int_array((down, across)))
 
     def shuffle(self, x: SSAValue, groups: int) -> SSAValue:
         return self.like(nn.ShuffleOp, x, groups=int_attr(groups))
