@@ -3,16 +3,21 @@
 One step reads `reduction_banks` consecutive bytes of the HWC map. Runs of bytes that are contiguous
 in memory (a kernel row over all channels; the whole window when it spans the map) are cut
 into such steps, so a first layer with 3 channels still fills the banks.
+
+Small groups of a grouped convolution are packed: lanes of several groups share the steps that
+read the channels of all of them, and weights are zero where a lane meets another group's channels.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cimc.dialects.cim import ActType, ConvOp, act_type, ints
+from cimc.dialects.cim import ConvOp, act_type, ints
+from cimc.targets import Geometry
 
 
 @dataclass(frozen=True)
@@ -20,8 +25,8 @@ class Steps:
     """The reduction of one output pixel.
 
     offsets: int64 [S], bytes from the window's first pixel, first channel of the map.
-    taps: int64 [S, Bc], index into the weights of one output channel [kh, kw, C / group], -1 where
-    the byte takes no part.
+    taps: int64 [S, Bc], index into the weights of one output channel over the channels of its
+    output group [kh, kw, groups * C / group], -1 where the byte takes no part.
     """
 
     offsets: NDArray[np.int64]
@@ -40,28 +45,45 @@ class _Run:
     length: int
 
 
-def _runs(x: ActType, op: ConvOp, group_index: int) -> list[_Run]:
+@dataclass(frozen=True)
+class OutputGroup:
+    """Output channels computed at once: `count` from `first`.
+
+    They belong to the conv groups from `group` on; their steps read the channels of `groups` conv
+    groups, of which the last may not exist.
+    """
+
+    group: int
+    groups: int
+    first: int
+    count: int
+
+
+def _runs(op: ConvOp, group: int, groups: int) -> list[_Run]:
+    """What output channels of conv groups `group` .. `group` + `groups` - 1 read."""
+    x = act_type(op.x)
     (kh, kw), (dh, dw) = ints(op.kernel), ints(op.dilations)
-    groups, channels = op.group.value.data, x.hwc[2]
-    per_group = channels // groups
+    channels = x.hwc[2]
+    per_group = channels // op.group.value.data
+    span = groups * per_group
     row = kw * channels
-    if groups == 1 and dw == 1 and (kh == 1 or (dh == 1 and x.pitch == row)):
+    if span == channels and dw == 1 and (kh == 1 or (dh == 1 and x.pitch == row)):
         return [_Run(0, 0, kh * row)]
-    if groups == 1 and dw == 1:
+    if span == channels and dw == 1:
         return [_Run(ky * dh * x.pitch, ky * row, row) for ky in range(kh)]
-    first = group_index * per_group
+    first = group * per_group
     return [
-        _Run(ky * dh * x.pitch + kx * dw * channels + first, (ky * kw + kx) * per_group, per_group)
+        _Run(ky * dh * x.pitch + kx * dw * channels + first, (ky * kw + kx) * span, span)
         for ky in range(kh)
         for kx in range(kw)
     ]
 
 
-def reduction_steps(op: ConvOp, reduction_banks: int, group_index: int = 0) -> Steps:
-    """The steps of `op` for one of its groups."""
+def reduction_steps(op: ConvOp, reduction_banks: int, outputs: OutputGroup) -> Steps:
+    """The steps of `op` for `outputs`; as many for each of its output groups."""
     offsets: list[int] = []
     taps: list[list[int]] = []
-    for run in _runs(act_type(op.x), op, group_index):
+    for run in _runs(op, outputs.group, outputs.groups):
         for at in range(0, run.length, reduction_banks):
             offsets.append(run.offset + at)
             left = run.length - at
@@ -69,21 +91,53 @@ def reduction_steps(op: ConvOp, reduction_banks: int, group_index: int = 0) -> S
     return Steps(np.array(offsets, np.int64), np.array(taps, np.int64).reshape(-1, reduction_banks))
 
 
-@dataclass(frozen=True)
-class OutputGroup:
-    """Output channels computed at once: `count` from `first`, all in conv group `group`."""
+def _packed_groups(op: ConvOp, geometry: Geometry) -> int:
+    """How many conv groups share their steps: what takes the fewest steps in all, else the fewest.
 
-    group: int
-    first: int
-    count: int
+    More groups fill the bytes of a step better; their outputs must fit the lanes.
+    """
+    groups = op.group.value.data
+    per_group = act_type(op.y).hwc[2] // groups
+
+    def steps(packed: int) -> int:
+        lengths = (run.length for run in _runs(op, 0, packed))
+        return ceil(groups / packed) * sum(ceil(n / geometry.reduction_banks) for n in lengths)
+
+    most = max(1, min(groups, geometry.outputs // per_group))
+    return min(range(1, most + 1), key=steps)
 
 
-def output_groups(op: ConvOp, outputs: int) -> list[OutputGroup]:
-    """Cut the output channels of `op` into runs of at most `outputs` lanes, within each group."""
-    total = act_type(op.y).hwc[2]
-    per_group = total // op.group.value.data
+def output_groups(op: ConvOp, geometry: Geometry) -> list[OutputGroup]:
+    """Cut the output channels of `op` into runs of at most `outputs` lanes.
+
+    Such a run has whole conv groups, or a part of one.
+    """
+    total, groups = act_type(op.y).hwc[2], op.group.value.data
+    packed = _packed_groups(op, geometry)
+    outputs = total // groups * packed
     return [
-        OutputGroup(g, g * per_group + at, min(outputs, per_group - at))
-        for g in range(op.group.value.data)
-        for at in range(0, per_group, outputs)
+        OutputGroup(g, packed, first + at, min(geometry.outputs, outputs - at, total - first - at))
+        for g in range(0, groups, packed)
+        for first in (g * (total // groups),)
+        for at in range(0, min(outputs, total - first), geometry.outputs)
     ]
+
+
+def packed_weights(
+    op: ConvOp, outputs: OutputGroup, weights: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Weight codes of the lanes of `outputs`, as the taps of its steps index them.
+
+    weights: all of `op` [K, taps]. A lane's weights for channels of other conv groups are zero.
+    """
+    lanes = weights[outputs.first : outputs.first + outputs.count]
+    if outputs.groups == 1:
+        return lanes
+    per_group = act_type(op.y).hwc[2] // op.group.value.data
+    kh, kw = ints(op.kernel)
+    own = lanes.reshape(len(lanes), kh * kw, -1)
+    shape = (len(lanes), kh * kw, outputs.groups, own.shape[2])
+    diagonal = np.full(shape, op.weight_zero.value.data, np.int64)
+    lane = np.arange(len(lanes))
+    diagonal[lane, :, lane // per_group] = own
+    return diagonal.reshape(len(lanes), -1)

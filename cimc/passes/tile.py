@@ -18,7 +18,7 @@ from cimc.diagnostics import pass_fail
 from cimc.dialects.cim import ConvOp, TilingAttr, act_type
 from cimc.multipliers import get as get_multiplier
 from cimc.passes.context import cim_context
-from cimc.passes.reduction import reduction_steps
+from cimc.passes.reduction import output_groups, reduction_steps
 from cimc.targets import Geometry
 
 MAX_PIXELS_PER_AXIS = 4095
@@ -71,7 +71,8 @@ class TilePass(ModulePass):
                 f"has {half}; choose another multiplier or a target with more rows",
             )
         fits = min(half // rows, geometry.step_entries // 2, self.max_steps or half)
-        steps = len(reduction_steps(conv, geometry.reduction_banks))
+        outputs = output_groups(conv, geometry)[0]
+        steps = len(reduction_steps(conv, geometry.reduction_banks, outputs))
         tiles = _equal_parts(steps, fits)
         height, width, _ = act_type(conv.y).hwc
         pixels = min(geometry.psum_entries, self.max_pixels or geometry.psum_entries)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 from xdsl.dialects import test as test_dialect
 from xdsl.dialects.builtin import IntegerType, Signedness, StringAttr, i32
 
+from cimc import targets
 from cimc.dialects.cim import ActType, BlobAttr, ConvOp
 from cimc.dialects.nn import int_array, int_attr
 from cimc.passes.allocate import Interval, first_fit
-from cimc.passes.reduction import output_groups, reduction_steps
+from cimc.passes.reduction import output_groups, packed_weights, reduction_steps
 from cimc.passes.schedule.commands import Step, make_step
 from cimc.passes.schedule.tokens import insert_tokens
 from cimc.passes.schedule.views import wrap_stride
@@ -24,7 +26,9 @@ from cimc.targets.isa import Opcode, Unit
 UI8 = IntegerType(8, Signedness.UNSIGNED)
 
 
-def conv_op(shape, kernel, outputs, *, pads=(0, 0, 0, 0), dilations=(1, 1), group=1) -> ConvOp:
+def conv_op(
+    shape, kernel, outputs, *, pads=(0, 0, 0, 0), dilations=(1, 1), group=1, weight_zero=0
+) -> ConvOp:
     """A cim.conv on an h x w x c map with stride 1."""
     h, w, c = shape
     (kh, kw), (dh, dw) = kernel, dilations
@@ -32,7 +36,13 @@ def conv_op(shape, kernel, outputs, *, pads=(0, 0, 0, 0), dilations=(1, 1), grou
     oh = h + pads[0] + pads[2] - (kh - 1) * dh
     ow = w + pads[1] + pads[3] - (kw - 1) * dw
     vector = BlobAttr.of("v", (outputs,), i32)
-    numbers = {"low": 0, "high": 255, "weight_zero": 0, "weight_bits": 8, "activation_bits": 8}
+    numbers = {
+        "low": 0,
+        "high": 255,
+        "weight_zero": weight_zero,
+        "weight_bits": 8,
+        "activation_bits": 8,
+    }
     numbers |= {"stored_bits": 7, "broadcast_bits": 8, "group": group}
     op = ConvOp(
         x,
@@ -64,37 +74,66 @@ def conv_op(shape, kernel, outputs, *, pads=(0, 0, 0, 0), dilations=(1, 1), grou
         ((5, 5, 3), (5, 5), {}, 10),  # 75 bytes in one run, not 5 rows of 2 reads
         ((8, 8, 16), (3, 3), {"dilations": (2, 2)}, 18),
         ((8, 8, 32), (3, 3), {"group": 4}, 9),
+        ((8, 8, 32), (3, 3), {"group": 32}, 9),  # 8 channels are packed
+        ((8, 8, 24), (3, 3), {"group": 8}, 3 * 9),  # 8 groups of 3 channels
+        ((8, 8, 4), (3, 3), {"group": 4}, 3 * 2),  # all channels: 12 bytes a kernel row
     ],
 )
 def test_reduction_covers_each_tap_once(shape, kernel, kwargs, steps):
     """Every weight meets exactly one byte, the byte at its own place in the map."""
-    op = conv_op(shape, kernel, 32, **kwargs)
+    op = conv_op(shape, kernel, math.lcm(32, kwargs.get("group", 1)), **kwargs)
     x = op.x.type
     assert isinstance(x, ActType)
     channels = shape[2] // op.group.value.data
-    for group in range(op.group.value.data):
+    for group in output_groups(op, targets.get("daism").geometry):
         found = reduction_steps(op, 8, group)
         assert len(found) == steps
+        span = group.groups * channels
         seen = {}
         for offset, taps in zip(found.offsets, found.taps, strict=True):
             seen |= {int(t): int(offset) + c for c, t in enumerate(taps) if t >= 0}
         dh, dw = op.dilations.get_values()
         expected = {
-            (ky * kernel[1] + kx) * channels + c: ky * dh * x.pitch
+            (ky * kernel[1] + kx) * span + c: ky * dh * x.pitch
             + kx * dw * shape[2]
-            + group * channels
+            + group.group * channels
             + c
             for ky in range(kernel[0])
             for kx in range(kernel[1])
-            for c in range(channels)
+            for c in range(span)
         }
         assert seen == expected
 
 
 def test_output_groups_stay_in_their_conv_group():
     op = conv_op((4, 4, 6), (1, 1), 150, group=2)
-    groups = [(g.group, g.first, g.count) for g in output_groups(op, 64)]
-    assert groups == [(0, 0, 64), (0, 64, 11), (1, 75, 64), (1, 139, 11)]
+    groups = output_groups(op, targets.get("daism").geometry)
+    assert [(g.group, g.groups, g.first, g.count) for g in groups] == [
+        (0, 1, 0, 64),
+        (0, 1, 64, 11),
+        (1, 1, 75, 64),
+        (1, 1, 139, 11),
+    ]
+
+
+def test_small_groups_share_their_steps():
+    """Eleven groups of one channel: two runs of at most 8, the same steps for both."""
+    op = conv_op((4, 4, 11), (2, 2), 22, group=11, dilations=(2, 2))
+    groups = output_groups(op, targets.get("daism").geometry)
+    found = [(g.group, g.groups, g.first, g.count) for g in groups]
+    assert found == [(0, 6, 0, 12), (6, 6, 12, 10)]
+
+
+def test_packed_weights_are_zero_off_the_diagonal():
+    op = conv_op((4, 4, 4), (1, 2), 4, group=2, weight_zero=3)
+    (outputs,) = output_groups(op, targets.get("daism").geometry)
+    found = packed_weights(op, outputs, np.arange(10, 26).reshape(4, 4))
+    assert found.tolist() == [
+        [10, 11, 3, 3, 12, 13, 3, 3],
+        [14, 15, 3, 3, 16, 17, 3, 3],
+        [3, 3, 18, 19, 3, 3, 20, 21],
+        [3, 3, 22, 23, 3, 3, 24, 25],
+    ]
 
 
 @given(st.lists(st.tuples(st.integers(1, 500), st.integers(0, 20), st.integers(0, 6)), min_size=1))

@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 from cimc.dialects.cim import ConvOp, act_type, ints
 from cimc.multipliers import get as get_multiplier
 from cimc.multipliers.base import ArrayConfig
-from cimc.passes.reduction import OutputGroup, Steps, output_groups, reduction_steps
+from cimc.passes.reduction import (
+    OutputGroup,
+    Steps,
+    output_groups,
+    packed_weights,
+    reduction_steps,
+)
 from cimc.passes.schedule.commands import (
     ACTIVATIONS,
     DataSegment,
@@ -95,7 +101,7 @@ def tile_bytes(
     taps = steps.taps[tile]
     zero = layer.op.weight_zero.value.data
     codes = np.full((geometry.outputs, *taps.shape), zero, np.int64)
-    rows = layer.weights[group.first : group.first + group.count]
+    rows = packed_weights(layer.op, group, layer.weights)
     codes[: group.count] = np.where(taps >= 0, rows[:, np.maximum(taps, 0)], zero)
     # [cluster, lane, step, bank] -> step-major, bank = cluster * Bc + position, then lane
     cube = codes.reshape(geometry.clusters, geometry.lanes, *taps.shape).transpose(2, 0, 3, 1)
@@ -145,8 +151,8 @@ class ArrayScheduler:
         sizes = layer.op.tiling.tile_steps
         starts = [0, *accumulate(sizes)]
         found: list[GroupTiles] = []
-        for outputs in output_groups(layer.op, self._geometry.outputs):
-            steps = reduction_steps(layer.op, self._geometry.reduction_banks, outputs.group)
+        for outputs in output_groups(layer.op, self._geometry):
+            steps = reduction_steps(layer.op, self._geometry.reduction_banks, outputs)
             tiles: list[_Tile] = []
             for number, size in enumerate(sizes):
                 last = number == len(sizes) - 1
