@@ -254,18 +254,3 @@ def residual(seed: int, multiplier: str = "daism-pc3-lj") -> tuple[ModuleOp, Wei
     x = net.pool(x, "sum", (3, 3))
     x = net.conv(x, 10, (1, 1), multiplier=multiplier, signed=True, name="head")
     return net.module(x), net.store
-
-
-def separable(seed: int, multiplier: str = "daism-pc3-lj") -> tuple[ModuleOp, WeightStore]:
-    """A stem, then depthwise and 1x1 convolutions in turn, 40 channels: more than one beat."""
-    net = NetworkBuilder(seed)
-    x = net.input((11, 9, 3), signed=True, halo=(1, 1, 1, 1))
-    x = net.conv(
-        x, 40, (3, 3), pads=(1, 1, 1, 1), multiplier=multiplier, halo=(1, 1, 1, 1), name="stem"
-    )
-    x = net.depthwise(x, (3, 3), pads=(1, 1, 1, 1), name="depthwise1")
-    x = net.conv(x, 24, (1, 1), multiplier=multiplier, halo=(2, 2, 2, 2), name="point1")
-    x = net.depthwise(x, (5, 5), strides=(2, 2), pads=(2, 2, 2, 2), name="depthwise2")
-    x = net.conv(x, 40, (1, 1), multiplier=multiplier, name="point2")
-    x = net.pool(x, "sum", (6, 5))
-    return net.module(net.conv(x, 10, (1, 1), multiplier=multiplier, signed=True)), net.store

@@ -6,10 +6,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from cim_networks import NetworkBuilder, separable
+from cim_networks import NetworkBuilder, compile_cim
+from depthwise_networks import separable
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_cim_emulator import check, compile_cim
+from test_cim_emulator import check
 from xdsl.dialects.builtin import ModuleOp
 
 from cimc.backend.image import build
