@@ -34,12 +34,21 @@ class Reader(CalibrationDataReader):
         return next(self.feeds, None)
 
 
-def quantise(
-    model: onnx.ModelProto, images: NDArray[np.float32], form: Literal["qdq", "qoperator"]
-) -> onnx.ModelProto:
-    """int8 weights per output channel, uint8 activations with ranges seen on `images` [N,C,H,W].
+TYPES = {"u8": QuantType.QUInt8, "s8": QuantType.QInt8}
 
-    The first graph input must be the image. ValueError if the opset is older than 13.
+
+def quantise(
+    model: onnx.ModelProto,
+    images: NDArray[np.float32],
+    form: Literal["qdq", "qoperator"],
+    *,
+    types: str = "u8s8",
+    per_channel: bool = True,
+) -> onnx.ModelProto:
+    """8-bit model, `types` of activations and weights, ranges seen on `images` [N,C,H,W].
+
+    Weights have one scale an output with `per_channel`, else one. The first graph input must be
+    the image. ValueError if the opset is older than 13.
     """
     opset = next(entry.version for entry in model.opset_import if not entry.domain)
     if opset < PER_CHANNEL_OPSET:
@@ -52,8 +61,8 @@ def quantise(
             target,
             Reader(model.graph.input[0].name, images),
             quant_format={"qdq": QuantFormat.QDQ, "qoperator": QuantFormat.QOperator}[form],
-            per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
+            per_channel=per_channel,
+            activation_type=TYPES[types[:2]],
+            weight_type=TYPES[types[2:]],
         )
         return onnx.load(target)

@@ -12,7 +12,10 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
+from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import ReturnOp
+from xdsl.ir import SSAValue
 
 from cimc import targets
 from cimc.dialects.nn import quant_of
@@ -57,16 +60,28 @@ def reference(path: Path, x: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
         for n, kind in names.items()
         if n not in outputs
     )
-    options = onnxruntime.SessionOptions()
-    options.add_session_config_entry("session.x64quantprecision", "1")
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    session = exact_session(model.SerializeToString())
     entry = session.get_inputs()[0]
     parts = [x[i : i + 1] for i in range(len(x))] if entry.shape[0] == 1 else [x]
     wanted = list(names)
     found = [session.run(wanted, {entry.name: part}) for part in parts]
     return {n: np.concatenate([np.asarray(r[i]) for r in found]) for i, n in enumerate(wanted)}
+
+
+def exact_session(model: bytes) -> onnxruntime.InferenceSession:
+    """A session whose products of uint8 and int8 do not saturate on processors without VNNI.
+
+    The option makes weights uint8, which onnxruntime then lacks operators for when activations
+    are int8; those do not saturate.
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    providers = ["CPUExecutionProvider"]
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=providers)
+    except NotImplemented:
+        return onnxruntime.InferenceSession(model, providers=providers)
 
 
 def zero_of(op_type: str) -> int:
@@ -86,27 +101,36 @@ def quantised_module(path: Path) -> tuple[ModuleOp, CimContext]:
     return imported.module, ctx
 
 
-def own(path: Path, x: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
-    """All code tensors of the integer interpreter, by SSA name."""
+def own(
+    path: Path, x: NDArray[np.float32], given: Mapping[str, NDArray[Any]] | None = None
+) -> dict[str, NDArray[Any]]:
+    """All code tensors of the integer interpreter, by SSA name.
+
+    With `given` a layer reads the codes that are there, instead of those of the layers before it.
+    """
     module, ctx = quantised_module(path)
-    name = load(path).inputs[0].name
-    tensors = nn.run(module, ctx.weights, {name: x}, intermediates=True).tensors
-    return {
-        str(op.results[0].name_hint): array
-        for op, array in tensors.items()
-        if quant_of(op.results[0]) is not None
-    }
+    function = nn.main_function(module)
+    (name,) = nn.end_names(function, "arg_names")
+    values: dict[SSAValue[Any], NDArray[Any]] = dict(nn.bind_inputs(function, {name: x}))
+    result: dict[str, NDArray[Any]] = {}
+    for op in function.body.block.ops:
+        if isinstance(op, ReturnOp):
+            break
+        y = nn.execute(op, [values[v] for v in op.operands], ctx.weights)
+        key = str(op.results[0].name_hint)
+        values[op.results[0]] = y if given is None else given.get(key, y)
+        if quant_of(op.results[0]) is not None:
+            result[key] = y
+    return result
 
 
-def compare(path: Path, x: NDArray[np.float32]) -> list[Agreement]:
-    """Every code tensor that both have."""
-    ours: Mapping[str, NDArray[Any]] = own(path, x)
+def compare(path: Path, x: NDArray[np.float32], *, alone: bool = True) -> list[Agreement]:
+    """Every code tensor that both have; `alone`: each layer reads onnxruntime's codes."""
+    theirs = {hint(name) or "": codes for name, codes in reference(path, x).items()}
+    ours = own(path, x, theirs if alone else None)
     result: list[Agreement] = []
-    for name, theirs in reference(path, x).items():
-        mine = ours.get(hint(name) or "")
-        if mine is None:
-            continue
-        assert (mine.shape, mine.dtype) == (theirs.shape, theirs.dtype), name
-        gap = np.abs(mine.astype(np.int32) - theirs.astype(np.int32))
+    for name in [each for each in theirs if each in ours]:
+        assert (ours[name].shape, ours[name].dtype) == (theirs[name].shape, theirs[name].dtype)
+        gap = np.abs(ours[name].astype(np.int32) - theirs[name].astype(np.int32))
         result.append(Agreement(name, gap.size, int((gap > 0).sum()), int(gap.max())))
     return result

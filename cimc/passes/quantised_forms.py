@@ -150,10 +150,14 @@ def grid_of(op: QuantizeOp) -> tuple[QuantType, Ends]:
 
 def grid_of_readers(value: SSAValue) -> tuple[QuantType, Ends] | None:
     """Type and clamp that the model gives float `value`: those of all of its readers, if equal."""
-    readers = [use.operation for use in value.uses]
-    grids = {grid_of(op) for op in readers if isinstance(op, QuantizeOp)}
-    alone = len(grids) == 1 and all(isinstance(op, QuantizeOp) for op in readers)
-    return grids.pop() if alone else None
+    grids: set[tuple[QuantType, Ends] | None] = set()
+    for use in value.uses:
+        reader = use.operation
+        if isinstance(reader, QuantizeOp):
+            grids.add(grid_of(reader))
+        else:
+            grids.add(grid_of_readers(reader.y) if isinstance(reader, KEEPS) else None)
+    return grids.pop() if len(grids) == 1 else None
 
 
 def fits(codes: SSAValue, y: QuantType, ends: Ends) -> bool:

@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cimc.frontend import load
+from cimc.interp import nn
+
 Arrays = Mapping[str, NDArray[Any]]
 
 
@@ -40,17 +43,34 @@ class FloatReference:
 
 
 def float_reference(path: Path) -> FloatReference:
-    """onnxruntime for the model in `path`; onnx's own evaluator where onnxruntime is too old."""
+    """onnxruntime for the model in `path`, else onnx's evaluator, else our own interpreter.
+
+    onnxruntime may be too old for a model; nothing but ours knows QONNX.
+    """
+    for attempt in (_exact_session, _session, _onnx_reference):
+        try:
+            return attempt(path)
+        except Exception:  # noqa: BLE001 - their errors have no common base
+            continue
+    return _own_reference(path)
+
+
+def _exact_session(path: Path) -> FloatReference:
+    """onnxruntime without the saturation of uint8 by int8 products on processors without VNNI.
+
+    It has no operators for that where activations are int8; those do not saturate.
+    """
+    return _session(path, {"session.x64quantprecision": "1"})
+
+
+def _session(path: Path, entries: Mapping[str, str] | None = None) -> FloatReference:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    try:
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
-    except Exception:  # noqa: BLE001 - its errors have no common base that it exports
-        return _onnx_reference(path)
+    for key, value in (entries or {}).items():
+        options.add_session_config_entry(key, value)
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     names = tuple(output.name for output in session.get_outputs())
     known = {value.name for value in session.get_inputs()}
 
@@ -73,3 +93,14 @@ def _onnx_reference(path: Path) -> FloatReference:
     note = "onnx.reference (onnxruntime cannot read this model)"
     names = tuple(str(name) for name in evaluator.output_names)
     return FloatReference(note, names, run)
+
+
+def _own_reference(path: Path) -> FloatReference:
+    model = load(path)
+
+    def run(inputs: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        outputs = nn.run(model.module, model.weights, inputs).outputs
+        return [outputs[info.name] for info in model.outputs]
+
+    note = "cimc's float interpreter (onnxruntime cannot read this model)"
+    return FloatReference(note, tuple(info.name for info in model.outputs), run)

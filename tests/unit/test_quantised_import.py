@@ -10,11 +10,11 @@ import onnx
 import pytest
 from onnx import ModelProto, NodeProto, TensorProto
 from onnx.helper import make_node, make_opsetid, make_tensor
+from small_onnx import model, node, random, save
 
 from cimc.diagnostics import CimcError
 from cimc.dialects.nn import ConvOp, DequantizeOp, QuantizeOp, WeightedOp
 from cimc.frontend import load
-from tests.small_onnx import model, node, random, save
 
 ONE, TWO = np.float32(1), np.float32(2)
 U0, S0 = np.uint8(0), np.int8(0)
