@@ -86,6 +86,7 @@ def test_trained_models(
 @pytest.mark.parametrize("form", ["qdq", "qoperator"])
 @pytest.mark.parametrize("size", [["--width", "16", "--size", "64"], []])
 def test_resnet18(form: str, size: list[str], tmp_path: Path) -> None:
+    models_module("quantise_ort")  # the maker imports it when it is needed
     maker, path = models_module("make_resnet18"), tmp_path / "m.onnx"
     args = maker.make_parser().parse_args([str(path), "--quantise", form, *size])
     maker.write(args)
