@@ -94,9 +94,14 @@ def _parts(loc: LocationAttr) -> list[LocationAttr]:
 
 def fuse_locs(*ops: Operation) -> LocationAttr:
     """Location of an op that replaces all of `ops` (nested fusions are flattened)."""
+    return fused([op.location for op in ops])
+
+
+def fused(locations: Iterable[LocationAttr]) -> LocationAttr:
+    """One location for all of `locations`."""
     parts: list[LocationAttr] = []
-    for op in ops:
-        parts.extend(p for p in _parts(op.location) if p not in parts)
+    for loc in locations:
+        parts.extend(p for p in _parts(loc) if p not in parts)
     if len(parts) == 1:
         return parts[0]
     return FusedLoc(ArrayAttr(parts), NoneAttr()) if parts else UnknownLoc()

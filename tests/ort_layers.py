@@ -20,7 +20,7 @@ from xdsl.ir import SSAValue
 from cimc import targets
 from cimc.dialects.nn import quant_of
 from cimc.frontend import load
-from cimc.frontend.node import hint
+from cimc.frontend.builder import hint
 from cimc.interp import nn
 from cimc.passes.context import CimContext
 from cimc.passes.pipeline import PASSES

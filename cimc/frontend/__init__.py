@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from cimc.frontend.data import Calibration, load_calibration, noise
-from cimc.frontend.importer import ImportedModel, TensorInfo, load
+from cimc.frontend.importer import load
+from cimc.frontend.model import ImportedModel, TensorInfo
 from cimc.frontend.preprocess import Preprocess
 
 __all__ = [

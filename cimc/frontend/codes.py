@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from xdsl.ir import SSAValue
 
 from cimc.dialects.nn import GemmOp, WeightedOp, int_attr, store_blob
-from cimc.frontend.node import Node, Value
+from cimc.frontend.node import Node, Operand
 from cimc.frontend.steps import Steps
 
 STORAGE: Mapping[np.dtype[Any], tuple[int, int]] = {
@@ -61,7 +61,7 @@ def equal_zeros(node: Node, grid: Grid) -> int:
     """The one zero point of all channels."""
     zeros = np.unique(grid.zero.astype(np.int64))
     if len(zeros) != 1:
-        raise node.unsupported(
+        raise node.refused(
             f"zero points of the channels differ ({zeros[0]} to {zeros[-1]}); only one for all "
             "is supported: quantise weights symmetrically"
         )
@@ -79,7 +79,7 @@ def carry_steps(node: Node, steps: MutableMapping[str, Steps]) -> None:
     steps[node.proto.output[0]] = known
 
 
-def attach_steps(node: Node, result: Value, steps: Mapping[str, Steps]) -> None:
+def attach_steps(node: Node, result: Operand, steps: Mapping[str, Steps]) -> None:
     """Note on a layer that its weights came as codes, if they did."""
     if len(node.proto.input) < 2 or node.proto.input[1] not in steps:
         return
@@ -96,11 +96,11 @@ def attach_steps(node: Node, result: Value, steps: Mapping[str, Steps]) -> None:
         axis = 0 if node.proto.op_type == "Gemm" and node.attr_int("transB", 0) else 1
     outputs = layer.weights.shape[0]
     if known.scale.size > 1 and (known.axis != axis or known.scale.size != outputs):
-        raise node.unsupported(
+        raise node.refused(
             f"weights have {known.scale.size} scales along axis {known.axis}; only one, or one an "
             f"output (axis {axis}, {outputs} values), is supported"
         )
     scales = np.broadcast_to(known.scale.reshape(-1) * alpha, (outputs,)).astype(np.float64)
-    layer.weight_scales = store_blob(node.weights, np.ascontiguousarray(scales))
+    layer.weight_scales = store_blob(node.builder.weights, np.ascontiguousarray(scales))
     layer.weight_zero = int_attr(known.zero)
     layer.weight_bits = int_attr(known.bits)

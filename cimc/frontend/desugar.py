@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from onnx import NodeProto, helper
+from xdsl.ir import SSAValue
 
 from cimc.dialects.nn import QuantType, quant_of
-from cimc.frontend.node import Constant, Node, is_tensor
+from cimc.frontend.host import operator_name
+from cimc.frontend.node import Constant, Node
 
 KEEP_CODES = frozenset(
     (
@@ -93,27 +95,21 @@ class Parts:
         return operand
 
 
-def operator_key(proto: NodeProto) -> str:
-    """Operator name, with its domain before a dot unless it is a standard one."""
-    standard = proto.domain in ("", "ai.onnx")
-    return proto.op_type if standard else f"{proto.domain}.{proto.op_type}"
-
-
 def makes_codes(proto: NodeProto) -> bool:
     """The results of `proto` are codes, as far as its operator tells."""
-    key = operator_key(proto)
+    key = operator_name(proto)
     return key in LAYOUTS or key == CONCAT or proto.op_type == "QuantizeLinear"
 
 
 def desugar(node: Node) -> Parts | None:
     """The nodes that `node` stands for; None if it stands for itself."""
-    key = operator_key(node.proto)
+    key = operator_name(node.proto)
     if key in LAYOUTS:
         return by_layout(node, LAYOUTS[key])
     if key == CONCAT:
         return concat(node)
     if key not in ("DequantizeLinear", "com.microsoft.DequantizeLinear"):
-        kinds = [quant_of(v) if v is not None and is_tensor(v) else None for v in node.inputs]
+        kinds = [quant_of(v) if isinstance(v, SSAValue) else None for v in node.inputs]
         if any(kind is not None for kind in kinds):
             return on_codes(node, kinds)
     return None
@@ -173,9 +169,9 @@ def on_codes(node: Node, kinds: Sequence[QuantType | None]) -> Parts:
     """An ordinary operator that reads codes."""
     found = {kind for kind in kinds if kind is not None}
     if node.proto.op_type not in KEEP_CODES or node.proto.domain not in ("", "ai.onnx"):
-        raise node.unsupported("reads codes; put DequantizeLinear before it")
+        raise node.refused("reads codes; put DequantizeLinear before it")
     if len(found) > 1:
-        raise node.unsupported("reads codes of different scales; requantise them to one")
+        raise node.refused("reads codes of different scales; requantise them to one")
     kind, parts, inputs = found.pop(), Parts(tag_of(node)), list(node.proto.input)
     scale, zero = f"scale{parts.tag}", f"zero{parts.tag}"
     parts.constants[scale] = np.array(kind.scale_value, np.float32)
@@ -202,7 +198,7 @@ def add_operator(
 ) -> None:
     """Append float operator `op` with the attributes of `node`, and the way to codes on `grid`."""
     if any(a.name == "channels_last" and a.i for a in node.proto.attribute):
-        raise node.unsupported("attribute channels_last=1; only channels before height and width")
+        raise node.refused("attribute channels_last=1; only channels before height and width")
     attributes = [a for a in node.proto.attribute if a.name != "channels_last"]
     proto = helper.make_node(op, inputs, [], name=node.proto.name)
     proto.attribute.extend(attributes)

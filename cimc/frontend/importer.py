@@ -2,92 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 from onnx import ModelProto, TensorProto, ValueInfoProto
-from onnx.numpy_helper import to_array
-from xdsl.dialects.builtin import ArrayAttr, FunctionType, ModuleOp, StringAttr, TensorType, f32
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    FunctionType,
+    ModuleOp,
+    StringAttr,
+    TensorType,
+)
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Region
 
 from cimc.diagnostics import InvalidModel, UnsupportedModel
-from cimc.dialects.nn import quant_of, shape_of
+from cimc.dialects.nn import shape_of
+from cimc.frontend.builder import Builder, hint
 from cimc.frontend.codes import NOT_FOLDED, attach_steps, carry_steps
-from cimc.frontend.desugar import Parts, desugar, makes_codes, operator_key
+from cimc.frontend.desugar import Parts, desugar, makes_codes
 from cimc.frontend.fold import can_fold, fold_node
+from cimc.frontend.host import (
+    ELEMENTS,
+    HostRefused,
+    operator_name,
+)
+from cimc.frontend.host_merge import drop_unused, merge_host_ops
+from cimc.frontend.host_node import copied, hosted
+from cimc.frontend.inputs import argument_of
+from cimc.frontend.model import ImportedModel, TensorInfo
 from cimc.frontend.node import (
-    Constant,
     MissingInput,
     Node,
+    NodeRefused,
     NodeUnsupported,
+    Operand,
     Tensor,
-    Value,
-    hint,
-    is_tensor,
+    holds_codes,
+    is_constant,
 )
-from cimc.frontend.read import opset_of, read_model
+from cimc.frontend.read import opset_of, read_model, stored_array
 from cimc.frontend.registry import IMPORTERS, load_importers
 from cimc.frontend.shapes import inferred_shapes
 from cimc.frontend.steps import Steps
+from cimc.frontend.view import View
 from cimc.weights import WeightStore
 
-DIMENSIONS = {4: ("batch", "channels", "height", "width"), 2: ("batch", "features")}
 
-
-@dataclass(frozen=True)
-class TensorInfo:
-    """Name and shape of an input or output; the batch is 1."""
-
-    name: str
-    shape: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class ImportedModel:
-    """An ONNX model as ``func.func @main`` of `nn` ops, one image at a time."""
-
-    path: Path
-    module: ModuleOp
-    weights: WeightStore
-    inputs: tuple[TensorInfo, ...]
-    outputs: tuple[TensorInfo, ...]
-    batch: int | None
-    """Batch size that the file fixes; None when it is dynamic."""
-
-
-def load(path: Path | str, weights: WeightStore | None = None) -> ImportedModel:
+def load(
+    path: Path | str, weights: WeightStore | None = None, *, whole: bool = False
+) -> ImportedModel:
     """Import ONNX file `path`; constants go to `weights`.
+
+    `whole` takes inputs and outputs of any type and fixed shape as they are, not as batches of
+    images: the float interpreter can run the result, the machine cannot.
 
     Raises:
         InvalidModel: the file is not a usable ONNX model.
-        UnsupportedModel: it holds something without a mapping; all of it is listed.
+        UnsupportedModel: it holds something that neither machine nor host can run; all is listed.
     """
     path = Path(path)
     store = WeightStore() if weights is None else weights
-    return Importer(path, read_model(path), store).run()
+    return Importer(path, read_model(path), store, whole).run()
 
 
 class Importer:
     """State of one import."""
 
-    def __init__(self, path: Path, model: ModelProto, weights: WeightStore):
+    def __init__(self, path: Path, model: ModelProto, weights: WeightStore, whole: bool = False):
         load_importers()
         self.path = path
         self.model = model
-        self.weights = weights
+        self.whole = whole
         self.initialisers = {t.name: t for t in model.graph.initializer}
-        self.values: dict[str, Value | None] = {}
+        self.values: dict[str, Operand | None] = {}
         self.steps: dict[str, Steps] = {}
         self.unsupported: list[str] = []
-        self.block = Block()
-        nodes = model.graph.node
-        self.used_by_nodes = frozenset(name for n in nodes for name in n.input)
-        self.used = self.used_by_nodes | {o.name for o in model.graph.output}
+        graph = model.graph
+        self.used = frozenset(name for n in graph.node for name in n.input)
+        self.used |= {o.name for o in graph.output}
+        defined = {name for n in graph.node for name in n.output} | {v.name for v in graph.input}
+        self.builder = Builder(weights, defined | set(self.initialisers))
+        self.block = self.builder.block
         self.batch: int | None = None
-        self._shapes: Mapping[str, tuple[int, ...]] | None = None
+        self._shapes: dict[int, Mapping[str, tuple[int, ...]]] = {}
 
     def run(self) -> ImportedModel:
         """Import inputs, nodes, outputs, in this order."""
@@ -115,58 +114,25 @@ class Importer:
                 f"{self.path.name}: {len(self.unsupported)} parts are not supported:{lines}"
             )
 
-    # Inputs and constants
-
     def add_input(self, value: ValueInfoProto) -> None:
         """Make an argument of the function, or note why it cannot be one."""
-        tensor, where = value.type.tensor_type, f"{self.path.name} input '{value.name}'"
-        if tensor.elem_type != TensorProto.FLOAT:
-            known = TensorProto.DataType.items()
-            kind = next((name for name, i in known if i == tensor.elem_type), "unknown")
-            self.unsupported.append(f"{where}: element type {kind}; only FLOAT is supported")
+        argument = argument_of(value, self.whole)
+        where = f"{self.path.name} input '{value.name}'"
+        self.unsupported += [f"{where}: {problem}" for problem in argument.problems]
+        if argument.problems:
             return
-        sizes = [
-            d.dim_value if d.WhichOneof("value") == "dim_value" and d.dim_value > 0 else None
-            for d in tensor.shape.dim
-        ]
-        names = DIMENSIONS.get(len(sizes))
-        if names is None:
-            text = "unknown" if not tensor.HasField("shape") else str(len(sizes))
-            self.unsupported.append(f"{where}: rank {text}; only [N,C,H,W] and [N,K] are supported")
-            return
-        for i, size in enumerate(sizes):
-            if i and size is None:
-                symbol = tensor.shape.dim[i].dim_param
-                self.unsupported.append(
-                    f"{where}: dimension {i} ({names[i]}) is dynamic"
-                    f"{f' ({symbol!r})' if symbol else ''}; export with a fixed size"
-                )
-        self.batch = sizes[0]
-        shape = [1, *(size or 1 for size in sizes[1:])]
-        argument = self.block.insert_arg(TensorType(f32, shape), len(self.block.args))
-        argument.name_hint = hint(value.name)
-        self.values[value.name] = argument
+        self.batch = argument.batch
+        new = self.block.insert_arg(argument.type, len(self.block.args))
+        new.name_hint = hint(value.name)
+        self.values[value.name] = new
 
-    def value(self, name: str, where: str) -> Value | None:
+    def value(self, name: str, where: str) -> Operand | None:
         """The value called `name`; None when it is lost behind an unsupported node."""
         if name not in self.values:
             if name not in self.initialisers:
                 raise InvalidModel(f"{where}: input '{name}' is not defined before this node")
-            self.values[name] = self.initialiser(self.initialisers[name])
+            self.values[name] = stored_array(self.path, self.initialisers[name])
         return self.values[name]
-
-    def initialiser(self, tensor: TensorProto) -> Constant:
-        """The array of an initialiser."""
-        try:
-            return np.asarray(to_array(tensor))
-        except (ValueError, TypeError, KeyError, AttributeError) as e:
-            reason = str(e).splitlines()[0] if str(e) else type(e).__name__
-            raise InvalidModel(
-                f"{self.path.name}: tensor '{tensor.name}' of shape {list(tensor.dims)} is "
-                f"damaged: {reason}; export the model again"
-            ) from e
-
-    # Nodes
 
     def all_nodes(self) -> list[Node]:
         """Nodes of the graph; unnamed and repeated names get their operator and number."""
@@ -186,11 +152,10 @@ class Importer:
                     opset=opset_of(self.model),
                     batch=self.batch or 1,
                     inputs=[],
-                    block=self.block,
-                    weights=self.weights,
+                    builder=self.builder,
                     used=self.used,
-                    used_by_nodes=self.used_by_nodes,
                     steps=self.steps,
+                    whole=self.whole,
                 )
             )
         return result
@@ -206,73 +171,94 @@ class Importer:
             results = self.results(node)
         except MissingInput:
             results = []
+        except NodeRefused as e:
+            results = self.on_host(node, str(e)) if self.whole else self.refused(node, str(e))
         except NodeUnsupported as e:
-            self.unsupported.append(str(e))
-            results = []
-        tensors = [v for v in node.inputs if v is not None and is_tensor(v)]
-        codes = makes_codes(proto) or any(quant_of(v) is not None for v in tensors)
+            results = self.on_host(node, str(e))
+        tensors = [v for v in node.inputs if not (v is None or is_constant(v))]
+        codes = makes_codes(proto) or any(holds_codes(v) for v in tensors)
         missing = proto.output[len(results) :]
         guesses = [self.placeholder(n) if tensors and not codes else None for n in missing]
         self.values.update(zip(proto.output, [*results, *guesses], strict=False))
 
-    def results(self, node: Node) -> list[Value | None]:
+    def refused(self, node: Node, what: str) -> list[Operand | None]:
+        """Note that `node` cannot be compiled; no results."""
+        self.unsupported.append(f"{node.where}: {what}")
+        return []
+
+    def results(self, node: Node) -> Sequence[Operand | None]:
         """Values of the outputs that are known."""
         proto = node.proto
+        if self.whole and (makes_codes(proto) or proto.op_type in NOT_FOLDED):
+            raise node.unsupported("codes that are no batch of images stay on the host")
         parts = desugar(node)
         if parts is not None:
             return self.add_parts(node, parts)
-        constants = [v for v in node.inputs if v is not None and not is_tensor(v)]
+        constants = [v for v in node.inputs if is_constant(v)]
         all_known = len(constants) == sum(map(bool, proto.input))
         if all_known and can_fold(proto) and proto.op_type not in NOT_FOLDED:
             carry_steps(node, self.steps)
             return self.folded(node)
-        key = operator_key(proto)
+        key = operator_name(proto)
         if key not in IMPORTERS:
-            raise node.unsupported(
-                f"operator {key} is not supported; "
-                "replace it in the model or cut the model before it"
-            )
-        first = IMPORTERS[key](node)
-        attach_steps(node, first, self.steps)
+            raise node.unsupported(f"operator {key} has no unit on the machine")
+        found = IMPORTERS[key](node)
+        if not isinstance(found, list):
+            attach_steps(node, found, self.steps)
         unread = node.unread()
         if unread:
             raise node.unsupported(f"attribute {unread[0]} is not supported; export without it")
-        return [first]
+        return found if isinstance(found, list) else [found]
 
-    def add_parts(self, node: Node, parts: Parts) -> list[Value | None]:
+    def add_parts(self, node: Node, parts: Parts) -> list[Operand | None]:
         """Import the nodes that `node` stands for; its results."""
         self.values.update(parts.constants)
         for proto in parts.nodes:
             self.add_node(replace(node, proto=proto, inputs=[], read=set()))
         return [self.values.pop(name, None) if name else None for name in node.proto.output]
 
-    def folded(self, node: Node) -> list[Value | None]:
+    def on_host(self, node: Node, reason: str) -> Sequence[Operand | None]:
+        """Results of `node` on the host, because of `reason`; notes it when it cannot run there."""
+        try:
+            return hosted(node, reason, self.model.opset_import, self.shapes)
+        except HostRefused as e:
+            known = operator_name(node.proto) in IMPORTERS
+            return self.refused(node, f"{reason}; on the host: {e}" if known else str(e))
+
+    def folded(self, node: Node) -> list[Operand | None]:
         """Results of a node whose inputs are all constant."""
-        inputs = [None if v is None or is_tensor(v) else v for v in node.inputs]
+        inputs = [v if is_constant(v) else None for v in node.inputs]
         try:
             return list(fold_node(node.proto, self.model.opset_import, inputs))
         except ValueError as e:
-            raise node.unsupported(
+            raise node.refused(
                 f"cannot be evaluated ({e}); simplify the model before import"
             ) from e
 
     def placeholder(self, name: str) -> Tensor | None:
         """A tensor of the inferred shape, so that nodes behind an unsupported one are checked."""
-        if self._shapes is None:
-            self._shapes = inferred_shapes(self.model)
-        shape = self._shapes.get(name)
-        return None if shape is None else Block(arg_types=[TensorType(f32, shape)]).args[0]
+        shape = self.shapes(1).get(name)
+        element = ELEMENTS[TensorProto.FLOAT]
+        return None if shape is None else Block(arg_types=[TensorType(element, shape)]).args[0]
 
-    # Outputs
+    def shapes(self, batch: int) -> Mapping[str, tuple[int, ...]]:
+        """Shapes of intermediate tensors that `onnx` infers for a `batch`."""
+        if batch not in self._shapes:
+            self._shapes[batch] = inferred_shapes(self.model, batch)
+        return self._shapes[batch]
 
     def output(self, name: str) -> Tensor:
         """The tensor that the graph returns as `name`."""
         value = self.value(name, f"{self.path.name} output '{name}'")
-        if value is not None and is_tensor(value) and quant_of(value) is not None:
+        if isinstance(value, View):
+            value = self.builder.tensor(value)
+        if value is not None and holds_codes(value):
             raise UnsupportedModel(
                 f"{self.path.name} output '{name}': holds codes; end with DequantizeLinear"
             )
-        if value is None or not is_tensor(value) or value in self.block.args:
+        if value is None or is_constant(value) or value in self.block.args:
+            if self.whole and value is not None:
+                return copied(self.builder, name, value)
             raise UnsupportedModel(
                 f"{self.path.name} output '{name}': is not computed from the inputs; remove it"
             )
@@ -282,6 +268,11 @@ class Importer:
         """Close the function and check the module."""
         values = [value for _, value in outputs]
         self.block.add_op(ReturnOp(*values))
+        drop_unused(self.block)
+        weights, opsets = self.builder.weights, self.model.opset_import
+        merge_host_ops(self.block, self.builder.parts, weights, opsets)
+        assert self.block.last_op is not None
+        values = list(self.block.last_op.operands)
         arguments = self.block.args
         kind = FunctionType.from_lists([a.type for a in arguments], [v.type for v in values])
         function = FuncOp("main", kind, Region(self.block))
@@ -292,7 +283,7 @@ class Importer:
         return ImportedModel(
             self.path,
             module,
-            self.weights,
+            weights,
             tuple(TensorInfo(n, shape_of(a)) for n, a in zip(inputs, arguments, strict=True)),
             tuple(TensorInfo(name, shape_of(value)) for name, value in outputs),
             self.batch,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -12,21 +11,28 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import AttributeProto, NodeProto
 from typing_extensions import TypeIs
-from xdsl.dialects.builtin import TensorType, f32
-from xdsl.ir import Attribute, Block, SSAValue
+from xdsl.dialects.builtin import LocationAttr, TensorType, f32
+from xdsl.ir import Attribute, SSAValue
 
-from cimc.diagnostics import CimcError, InvalidModel, onnx_loc
-from cimc.dialects.nn import BlobAttr, FlattenOp, NnOp, shape_of, store_blob
+from cimc.diagnostics import InvalidModel, onnx_loc
+from cimc.dialects.nn import BlobAttr, NnOp, quant_of, shape_of, store_blob, tensor_of
+from cimc.frontend.builder import Builder
 from cimc.frontend.steps import Steps
-from cimc.weights import WeightStore
+from cimc.frontend.view import View, layout_of, reshaped
 
 Constant: TypeAlias = NDArray[Any]
 Tensor: TypeAlias = SSAValue[Any]
 Value: TypeAlias = Tensor | Constant
+Operand: TypeAlias = Value | View
+"""What a node reads or gives; a view is made a tensor where an operator reads it as one."""
 
 
-class NodeUnsupported(CimcError):
-    """This node has no mapping; collected, so that all of them are reported at once."""
+class NodeUnsupported(Exception):
+    """This node has no mapping to the machine; the text says what has none, and what would."""
+
+
+class NodeRefused(NodeUnsupported):
+    """Nor may the host run it: it would not compute what the model means for one image."""
 
 
 class MissingInput(Exception):
@@ -37,7 +43,8 @@ class MissingInput(Exception):
 class Node:
     """ONNX node number `index` of file `file`, `inputs` already resolved.
 
-    An input is a tensor of the program, a constant, or None (absent, or unknown after an error).
+    An input is a tensor of the program or a view of one, a constant, or None (absent, or unknown
+    after an error).
     """
 
     proto: NodeProto
@@ -47,14 +54,14 @@ class Node:
     opset: int
     batch: int
     """Batch size that the model was exported with; 1 in the program."""
-    inputs: list[Value | None]
-    block: Block
-    weights: WeightStore
+    inputs: list[Operand | None]
+    builder: Builder
     used: frozenset[str]
     """Names that the graph's nodes or outputs read."""
-    used_by_nodes: frozenset[str]
     steps: dict[str, Steps] = field(default_factory=dict[str, Steps])
     """Steps of float constants that came as codes, by name; shared by all nodes."""
+    whole: bool = False
+    """Axis 0 is no batch of images; shapes are taken as they are."""
     read: set[str] = field(default_factory=set[str])
 
     @property
@@ -62,9 +69,18 @@ class Node:
         """``model.onnx node #3 'conv1' (Conv)``."""
         return f"{self.file} node #{self.index} '{self.name}' ({self.proto.op_type})"
 
+    @property
+    def location(self) -> LocationAttr:
+        """Location of what this node becomes."""
+        return onnx_loc(self.name, self.file, self.index)
+
     def unsupported(self, what: str) -> NodeUnsupported:
-        """An error for a valid node that cannot be mapped; `what` ends with the remedy."""
-        return NodeUnsupported(f"{self.where}: {what}")
+        """A valid node that only the host can run; `what` ends with what would be mapped."""
+        return NodeUnsupported(what)
+
+    def refused(self, what: str) -> NodeRefused:
+        """A valid node that cannot be compiled at all; `what` ends with the remedy."""
+        return NodeRefused(what)
 
     def invalid(self, what: str) -> InvalidModel:
         """An error for a node that breaks the rules of ONNX."""
@@ -96,6 +112,11 @@ class Node:
         found = self._attribute(name, AttributeProto.INTS)
         return default if found is None else list(found.ints)
 
+    def attr_floats(self, name: str, default: list[float]) -> list[float]:
+        """An attribute of several floats."""
+        found = self._attribute(name, AttributeProto.FLOATS)
+        return default if found is None else list(found.floats)
+
     def attr_float(self, name: str, default: float) -> float:
         """A float attribute."""
         found = self._attribute(name, AttributeProto.FLOAT)
@@ -120,8 +141,8 @@ class Node:
         """Input `i` is there."""
         return i < len(self.proto.input) and bool(self.proto.input[i])
 
-    def value(self, i: int) -> Value:
-        """Input `i`, which must be there."""
+    def operand(self, i: int) -> Operand:
+        """Input `i`, which must be there, as it is."""
         if not self.given(i):
             raise self.invalid(f"input {i} is missing")
         value = self.inputs[i]
@@ -129,17 +150,40 @@ class Node:
             raise MissingInput
         return value
 
-    def tensor(self, i: int, rank: int | None = None) -> Tensor:
-        """Input `i`, which must be computed by the program (and have `rank` dimensions)."""
+    def value(self, i: int) -> Value:
+        """Input `i`, which must be there."""
+        value = self.operand(i)
+        return self.builder.tensor(value) if isinstance(value, View) else value
+
+    def tensor(self, i: int, *ranks: int) -> Tensor:
+        """Input `i`, computed by the program, of a kind that the machine has.
+
+        It is float32 and has one of `ranks` (default: 2 or 4) as its number of dimensions.
+        """
         value = self.value(i)
         if not isinstance(value, SSAValue):
             raise self.unsupported(f"input {i} is a constant; fold it before export")
-        found = shape_of(value)
-        if rank is not None and len(found) != rank:
+        found, ranks = shape_of(value), ranks or (2, 4)
+        if len(found) not in ranks or 0 in found:
             raise self.unsupported(
-                f"input {i} has shape {list(found)}; only rank {rank} is supported"
+                f"input {i} has shape {list(found)}; "
+                f"only rank {' and '.join(map(str, ranks))} is supported"
             )
+        if tensor_of(value).get_element_type() != f32:
+            element = tensor_of(value).get_element_type()
+            raise self.unsupported(f"input {i} has elements of {element}; only f32 is supported")
         return value
+
+    def view(self, i: int) -> View:
+        """Input `i`, computed by the program, as something to look at in other shapes."""
+        value = self.operand(i)
+        if isinstance(value, View):
+            return value
+        if not isinstance(value, SSAValue):
+            raise self.unsupported(f"input {i} is a constant; fold it before export")
+        if 0 in shape_of(value):
+            raise self.unsupported(f"input {i} has no elements")
+        return as_view(value, self.proto.input[i])
 
     def constant(self, i: int) -> Constant:
         """Input `i`, which must be constant."""
@@ -188,14 +232,11 @@ class Node:
 
     def blob(self, array: Constant) -> BlobAttr:
         """Store a constant array."""
-        return store_blob(self.weights, array)
+        return store_blob(self.builder.weights, array)
 
     def emit(self, op: NnOp) -> Tensor:
         """Append `op` with this node as its location; its result."""
-        op.location = onnx_loc(self.name, self.file, self.index)
-        op.y.name_hint = hint(self.proto.output[0])
-        self.block.add_op(op)
-        return op.y
+        return self.builder.emit(op, self.location, self.proto.output[0])
 
     def op(
         self,
@@ -209,18 +250,35 @@ class Node:
             raise self.invalid(f"result would have shape {list(shape)}")
         return self.emit(kind(operands, TensorType(f32, shape), properties))
 
-    def flatten(self, x: Tensor) -> Tensor:
-        """[N, C, H, W] to [N, C*H*W]."""
-        shape = shape_of(x)
-        return self.op(FlattenOp, [x], (shape[0], math.prod(shape[1:])))
+    def reshaped(self, view: View, shape: list[int]) -> View:
+        """`view` in another shape of as many elements."""
+        layout = reshaped(view.layout, shape)
+        if layout is None:
+            view = as_view(self.builder.tensor(view), view.name)
+            layout = reshaped(view.layout, shape)
+        if layout is None:
+            raise self.unsupported(
+                f"{list(view.shape)} to {shape} cuts through an axis; only flattening, channel "
+                "shuffles and 1x1 maps are supported"
+            )
+        return View(view.base, layout, self.proto.output[0], (*view.steps, self.location))
 
 
-def hint(name: str) -> str | None:
-    """An SSA name made of an ONNX name; None when nothing usable is left."""
-    text = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")
-    return f"v{text}" if text[:1].isdigit() else text or None
+def as_view(x: Tensor, name: str) -> View:
+    """`x`, called `name`, in its own shape."""
+    return View(x, layout_of(shape_of(x)), name)
 
 
 def is_tensor(value: Value) -> TypeIs[Tensor]:
     """`value` is computed by the program (else it is a constant)."""
     return isinstance(value, SSAValue)
+
+
+def is_constant(value: Operand | None) -> TypeIs[Constant]:
+    """`value` is known now."""
+    return isinstance(value, np.ndarray)
+
+
+def holds_codes(value: Operand | None) -> bool:
+    """`value` is a quantised tensor."""
+    return isinstance(value, SSAValue) and quant_of(value) is not None

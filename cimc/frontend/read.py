@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import onnx
 import onnx.inliner
 from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto
 from onnx.defs import onnx_opset_version
 from onnx.helper import tensor_dtype_to_np_dtype
+from onnx.numpy_helper import to_array
 
 from cimc.diagnostics import InvalidModel, UnsupportedModel
 
@@ -135,3 +139,19 @@ def load_external(path: Path, tensor: TensorProto) -> None:
     tensor.raw_data = data
     tensor.ClearField("external_data")
     tensor.data_location = TensorProto.DEFAULT
+
+
+def stored_array(path: Path, tensor: TensorProto) -> NDArray[Any]:
+    """The array of an initialiser.
+
+    Raises:
+        InvalidModel: its data do not fit its shape and type.
+    """
+    try:
+        return np.asarray(to_array(tensor))
+    except (ValueError, TypeError, KeyError, AttributeError) as e:
+        reason = str(e).splitlines()[0] if str(e) else type(e).__name__
+        raise InvalidModel(
+            f"{path.name}: tensor '{tensor.name}' of shape {list(tensor.dims)} is "
+            f"damaged: {reason}; export the model again"
+        ) from e

@@ -1,6 +1,7 @@
 """Import functions by ONNX operator: supporting an operator takes one function.
 
-A function takes a `Node` and returns its first result: a tensor that it has emitted, or a constant.
+A function takes a `Node` and returns its first result, or all of them: tensors that it has emitted,
+views, constants.
 """
 
 from __future__ import annotations
@@ -8,21 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from cimc.frontend import ops
-from cimc.frontend.node import Node, Value
+from cimc.frontend.node import Node, Operand, Tensor
 
-ImportFunction: TypeAlias = Callable[[Node], Value]
+ImportFunction: TypeAlias = Callable[[Node], Operand | list[Tensor]]
+Function = TypeVar("Function", bound=ImportFunction)
 
 IMPORTERS: dict[str, ImportFunction] = {}
 """Operator name, with its domain before a dot unless it is a standard one."""
 
 
-def onnx_op(*names: str) -> Callable[[ImportFunction], ImportFunction]:
+def onnx_op(*names: str) -> Callable[[Function], Function]:
     """Register the decorated function for operators `names`."""
 
-    def register(function: ImportFunction) -> ImportFunction:
+    def register(function: Function) -> Function:
         for name in names:
             assert name not in IMPORTERS, f"{name} is registered twice"
             IMPORTERS[name] = function

@@ -8,18 +8,21 @@ from onnx import ModelProto
 from onnx.shape_inference import InferenceError, infer_shapes
 
 
-def inferred_shapes(model: ModelProto) -> Mapping[str, tuple[int, ...]]:
-    """Known shapes of the intermediate tensors of `model` by name, for a batch of 1."""
+def inferred_shapes(model: ModelProto, batch: int) -> Mapping[str, tuple[int, ...]]:
+    """Known shapes that nodes of `model` compute, by name, for a `batch` of images."""
     single = ModelProto()
     single.CopyFrom(model)
     constants = {t.name for t in model.graph.initializer}
     for value in single.graph.input:
         dims = value.type.tensor_type.shape.dim
         if value.name not in constants and dims:
-            dims[0].dim_value = 1
+            dims[0].dim_value = batch
     try:
-        found = infer_shapes(single, data_prop=True).graph.value_info
+        graph = infer_shapes(single, data_prop=True).graph
     except (InferenceError, ValueError, RuntimeError):
         return {}
-    shapes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in found}
+    shapes = {
+        v.name: [d.dim_value for d in v.type.tensor_type.shape.dim]
+        for v in (*graph.value_info, *graph.output)
+    }
     return {name: tuple(shape) for name, shape in shapes.items() if shape and min(shape) > 0}

@@ -23,21 +23,51 @@ Runner = Callable[[dict[str, Array]], list[Any]]
 """Results of a model on arrays by input name."""
 
 
-@lru_cache(maxsize=64)
-def runner(model: bytes) -> Runner:
-    """Executes `model`: onnxruntime, or `onnx` where that has no kernel for it."""
+def session(model: bytes) -> onnxruntime.InferenceSession:
+    """`model` in onnxruntime.
+
+    Raises:
+        ValueError: it has no kernel for it, or finds it invalid; the text says why.
+    """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
     try:
-        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except Exception as failure:  # noqa: BLE001 (its bindings raise classes of their own)
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as e:  # its bindings raise classes of their own
+        raise ValueError(str(e).splitlines()[0]) from e
+
+
+def result_types(model: bytes) -> dict[str, tuple[str, tuple[int, ...] | None]]:
+    """Type (``tensor(float)``) and shape (None if not all is known) of each output of `model`.
+
+    Raises:
+        ValueError: as `session`.
+    """
+    found: dict[str, tuple[str, tuple[int, ...] | None]] = {}
+    for output in session(model).get_outputs():
+        shape: list[Any] = output.shape
+        known = all(isinstance(n, int) for n in shape)
+        found[output.name] = (output.type, tuple(shape) if known else None)
+    return found
+
+
+@lru_cache(maxsize=64)
+def runner(model: bytes) -> Runner:
+    """Executes `model`: onnxruntime, or `onnx` where that has no kernel for it.
+
+    Raises:
+        ValueError: neither can; the text says why.
+    """
+    try:
+        found = session(model)
+    except ValueError as failure:
         try:
             evaluator = ReferenceEvaluator(ModelProto.FromString(model))
-        except Exception:  # noqa: BLE001 (the same)
-            raise ValueError(str(failure).splitlines()[0]) from None
+        except Exception:  # noqa: BLE001 (any operator may raise anything)
+            raise failure from None
         return lambda feed: list[Any](evaluator.run(None, feed))
-    return lambda feed: list[Any](session.run(None, feed))
+    return lambda feed: list[Any](found.run(None, feed))
 
 
 def run_model(model: bytes, inputs: Sequence[Array]) -> list[Array]:
@@ -65,7 +95,8 @@ def host(op: HostOp, args: Sequence[Array], weights: WeightStore) -> list[Array]
     model = weights.get(op.model.key.data).tobytes()
     repeats = 1
     for value, array in zip(op.xs, args, strict=True):
-        repeats = len(array) // shape_of(value)[0] if shape_of(value) else max(1, array.size)
+        own_batch = shape_of(value)[0] if shape_of(value) else 1
+        repeats = max(1, (len(array) if array.ndim else 1) // max(1, own_batch))
     found: list[list[Array]] = []
     for i in range(repeats):
         part = [own(array, shape_of(x), i) for x, array in zip(op.xs, args, strict=True)]
@@ -83,5 +114,5 @@ def host(op: HostOp, args: Sequence[Array], weights: WeightStore) -> list[Array]
 def own(array: Array, shape: tuple[int, ...], i: int) -> Array:
     """The part of `array` that belongs to repetition `i` of a value of `shape`."""
     if not shape:
-        return array.reshape(-1)[i]
+        return array.reshape(-1)[i].reshape(())
     return array[i * shape[0] : (i + 1) * shape[0]]

@@ -79,7 +79,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class CalibratePass(ModulePass):
-    """Sets `range` and `histogram` of every float op, `arg_ranges` and `arg_histograms` of @main.
+    """Notes range and histogram of the results of every float op, and of the arguments of @main.
 
     Uses the context's calibration data, at most `images` of them; noise without any.
     """
@@ -103,6 +103,8 @@ class CalibratePass(ModulePass):
             return
 
         def observe(value: SSAValue[Any], x: NDArray[Any]) -> None:
+            if x.dtype != np.float32:
+                return
             if isinstance(value.owner, Operation) and not np.isfinite(x).all():
                 raise pass_fail(value.owner, "gives NaN or infinite values on calibration data")
             if isinstance(value.owner, Block) or needs_range(value):

@@ -10,14 +10,18 @@ import onnx
 import pytest
 from onnx import TensorProto
 from onnx.external_data_helper import convert_model_to_external_data
-from onnx.helper import make_node, make_tensor_value_info
+from onnx.helper import make_graph, make_node, make_tensor_value_info
 from small_onnx import FLOAT, model, node, random, save
 
+from cimc.api import compile as compile_model
 from cimc.diagnostics import InvalidModel, UnsupportedModel
 from cimc.frontend import load
 from cimc.interp.nn import run
 
 W = random(4, 3, 3, 3)
+BRANCH = make_graph(
+    [make_node("Identity", ["x"], ["b"])], "b", [], [make_tensor_value_info("b", FLOAT, None)]
+)
 
 
 def ints(*values: int) -> np.ndarray:
@@ -332,9 +336,9 @@ BROKEN = {
         "shape [1, 100]",
     ),
     "clip ends": (
-        [node("Clip", ["x", "low", "high"])],
-        {"low": np.float32(2), "high": np.float32(1)},
-        "m.onnx node #0 'y_Clip' (Clip): min 2.0 must not exceed max 1.0",
+        [node("Clip", ["x", "low"])],
+        {"low": np.float32(np.nan)},
+        "m.onnx node #0 'y_Clip' (Clip): ends nan and 3.4028234663852886e+38 are no range",
     ),
     "division by zero": (
         [node("Div", ["x", "c"])],
@@ -350,137 +354,58 @@ def test_broken_node(name: str, tmp_path: Path):
     assert message(save(model(nodes, constants), tmp_path)) == expected
 
 
+REMEDY = "is not supported; replace it in the model or cut the model before it"
+
 UNSUPPORTED = {
-    "operator": (
-        [node("LRN", ["x"], size=3)],
-        {},
-        "(LRN): operator LRN is not supported; replace it in the model or cut the model before it",
-    ),
+    "operator": ([node("Foo", ["x"])], {}, f"(Foo): operator Foo {REMEDY}"),
     "operator of another domain": (
-        [make_node("Gelu", ["x"], ["y"], name="y_Gelu", domain="com.microsoft")],
+        [make_node("Foo", ["x"], ["y"], name="y_Foo", domain="org.example")],
         {},
-        "(Gelu): operator com.microsoft.Gelu is not supported; replace it in the model or cut the "
-        "model before it",
+        f"(Foo): operator org.example.Foo {REMEDY}",
     ),
     "randomness": (
         [node("RandomNormal", [], shape=[1, 3, 8, 8])],
         {},
-        "(RandomNormal): operator RandomNormal is not supported; replace it in the model or cut "
-        "the model before it",
+        f"(RandomNormal): operator RandomNormal {REMEDY}",
     ),
-    "computed weights": (
-        [node("Conv", ["x", "x"])],
-        {},
-        "(Conv): input 1 ('x') is not constant; store it in the model",
+    "control flow": (
+        [node("If", ["c"], then_branch=BRANCH, else_branch=BRANCH)],
+        {"c": np.array(True)},
+        "(If): control flow (If) is not supported; export the model without it",
     ),
-    "attribute": (
-        [node("Relu", ["x"], alpha=1.0)],
+    "shape of data": (
+        [node("NonZero", ["x"])],
         {},
-        "(Relu): attribute alpha is not supported; export without it",
+        "(NonZero): shape or type of output 'y' depends on the data; cut the model before it",
+    ),
+    "computed shape": (
+        [
+            node("Flatten", ["x"], "f", axis=4),
+            node("Cast", ["f"], "s", to=7),
+            node("Squeeze", ["s", "one"], "t"),
+            node("Reshape", ["x", "t"]),
+        ],
+        {"one": ints(1)},
+        "(Reshape): input 1 ('t') is not constant; store it in the model; on the host: shape or "
+        "type of output 'y' depends on the data; cut the model before it",
     ),
     "negative pads": (
         [node("Conv", ["x", "w"], pads=[0, -1, 0, 0])],
         {"w": W},
         "(Conv): attribute pads=[0, -1, 0, 0] is negative; use a Slice before export",
     ),
-    "dilated pool": (
-        [node("MaxPool", ["x"], kernel_shape=[2, 2], dilations=[2, 2])],
-        {},
-        "(MaxPool): attribute dilations=[2, 2]; only [1, 1] is supported",
-    ),
-    "padded mean": (
-        [node("AveragePool", ["x"], kernel_shape=[3, 3], pads=[1, 1, 1, 1])],
-        {},
-        "(AveragePool): attribute count_include_pad=0 with pads=[1, 1, 1, 1]; export with "
-        "count_include_pad=1 or without pads",
-    ),
-    "mean of partial windows": (
-        [node("AveragePool", ["x"], kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1)],
-        {},
-        "(AveragePool): attribute ceil_mode=1 makes windows that leave the map; export with "
-        "ceil_mode=0",
-    ),
-    "mean over channels": (
-        [node("ReduceMean", ["x"], axes=[1])],
-        {},
-        "(ReduceMean): axes [1]; only the mean over height and width is supported",
-    ),
-    "transposed activations": (
-        [node("Flatten", ["x"], "f"), node("Gemm", ["f", "w"], transA=1)],
-        {"w": random(1, 5)},
-        "(Gemm): attribute transA=1; transpose the constant factor instead",
-    ),
     "training": (
         [node("BatchNormalization", ["x", "s", "s", "s", "v"], training_mode=1)],
         {"s": random(3), "v": np.ones(3, np.float32)},
         "(BatchNormalization): attribute training_mode=1; export the model in evaluation mode",
     ),
-    "active dropout": (
+    "training dropout": (
         [node("Dropout", ["x", "r", "t"])],
         {"r": np.float32(0.5), "t": np.array(True)},
         "(Dropout): input training_mode is true; export the model in evaluation mode",
     ),
-    "reflection": (
-        [node("Pad", ["x", "p"], mode="reflect")],
-        {"p": ints(0, 0, 1, 1, 0, 0, 1, 1)},
-        "(Pad): attribute mode='reflect'; only 'constant' is supported",
-    ),
-    "padding with a number": (
-        [node("Pad", ["x", "p", "v"])],
-        {"p": ints(0, 0, 1, 1, 0, 0, 1, 1), "v": np.float32(2)},
-        "(Pad): padding with 2.0; only 0 is supported",
-    ),
-    "padded channels": (
-        [node("Pad", ["x", "p"])],
-        {"p": ints(0, 1, 0, 0, 0, 0, 0, 0)},
-        "(Pad): pads [0, 1, 0, 0, 0, 0, 0, 0]; only height and width can grow",
-    ),
-    "broadcast": (
-        [node("GlobalAveragePool", ["x"], "g"), node("Add", ["x", "g"])],
-        {},
-        "(Add): shapes [1, 3, 8, 8] and [1, 3, 1, 1] differ; only tensors of one shape are added",
-    ),
-    "constant map": (
-        [node("Add", ["x", "c"])],
-        {"c": random(1, 3, 8, 8)},
-        "(Add): constant of shape [1, 3, 8, 8] with a tensor of [1, 3, 8, 8]; only one value, or "
-        "one a channel, is supported",
-    ),
-    "constant a column": (
-        [node("Add", ["x", "c"])],
-        {"c": random(1, 1, 3, 1)},
-        "(Add): constant of shape [1, 1, 3, 1] does not vary along the channels alone",
-    ),
-    "product": (
-        [node("Mul", ["x", "x"])],
-        {},
-        "(Mul): both inputs are computed; only a constant factor is supported",
-    ),
-    "other shape": (
-        [node("Reshape", ["x", "t"])],
-        {"t": ints(1, 6, 4, 8)},
-        "(Reshape): [1, 3, 8, 8] to [1, 6, 4, 8]; only flattening behind the batch is supported",
-    ),
-    "flattened batch": (
-        [node("Flatten", ["x"], axis=2)],
-        {},
-        "(Flatten): attribute axis=2; only 1, behind the batch, is supported",
-    ),
-    "cast to integers": (
-        [node("Cast", ["x"], to=7)],
-        {},
-        "(Cast): attribute to=7; only casts between float types are supported",
-    ),
-    "softmax inside": (
-        [node("Flatten", ["x"], "f"), node("Softmax", ["f"], "s"), node("Relu", ["s"])],
-        {},
-        "(Softmax): used inside the graph; it is supported only at its end",
-    ),
     "bad folding": (
-        [
-            node("Gather", ["c", "i"], "g"),
-            node("Add", ["x", "g"]),
-        ],
+        [node("Gather", ["c", "i"], "g"), node("Add", ["x", "g"])],
         {"c": random(3), "i": ints(7)},
         "(Gather): cannot be evaluated (index 7 is out of bounds for axis 0 with size 3); "
         "simplify the model before import",
@@ -496,36 +421,68 @@ def test_unsupported_node(name: str, tmp_path: Path):
     assert text == f"m.onnx node #{at} '{nodes[at].name}' {expected}"
 
 
-def test_used_indices(tmp_path: Path):
-    pool = make_node("MaxPool", ["x"], ["p", "i"], name="pool", kernel_shape=[2, 2])
-    proto = model([pool, node("Cast", ["i"], "y", to=1)])
-    with pytest.raises(UnsupportedModel) as caught:
-        load(save(proto, tmp_path))
-    assert (
-        "m.onnx node #0 'pool' (MaxPool): output Indices is used; only the first output is "
-        "supported"
-    ) in str(caught.value)
+FIXED_BATCH = {
+    "shape": (
+        node("Reshape", ["x", "t"]),
+        {"t": ints(8, 3, 4, 8)},
+        "shape [8, 3, 4, 8] holds the batch of 4; export with a batch of 1",
+    ),
+    "axis": (
+        node("Softmax", ["x"], axis=0),
+        {},
+        "attribute axis=0 is that of the batch; export with a batch of 1",
+    ),
+    "reduction": (
+        node("ReduceMin", ["x"], axes=[0]),
+        {},
+        "its result has shape [1, 3, 8, 8] for a batch of 4, [1, 3, 8, 8] for one image; export "
+        "with a batch of 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FIXED_BATCH)
+def test_nodes_that_mix_a_fixed_batch(name: str, tmp_path: Path):
+    last, constants, expected = FIXED_BATCH[name]
+    proto = model([node("Relu", ["x"], "r"), last], constants, shape=(4, 3, 8, 8))
+    proto.graph.node[1].input[0] = "r"
+    assert expected in message(save(proto, tmp_path), UnsupportedModel)
 
 
 def test_everything_unsupported_is_listed_at_once(tmp_path: Path):
     nodes = [
         node("LRN", ["x"], "a", size=3),
         node("Conv", ["a", "w"], "b", pads=[1, 1, 1, 1]),
-        node("MaxPool", ["b"], "c", kernel_shape=[2, 2], dilations=[2, 2]),
-        node("Foo", ["c"], "d"),
+        node("NonZero", ["b"], "c"),
+        node("Foo", ["b"], "d"),
         node("Bar", ["d"], "e"),
-        node("Add", ["e", "c"]),
+        node("Add", ["e", "b"]),
     ]
     with pytest.raises(UnsupportedModel) as caught:
         load(save(model(nodes, {"w": W}), tmp_path))
-    remedy = "is not supported; replace it in the model or cut the model before it"
     assert str(caught.value).splitlines() == [
-        "m.onnx: 4 parts are not supported:",
-        f"  m.onnx node #0 'a_LRN' (LRN): operator LRN {remedy}",
-        "  m.onnx node #2 'c_MaxPool' (MaxPool): attribute dilations=[2, 2]; only [1, 1] is "
-        "supported",
-        f"  m.onnx node #3 'd_Foo' (Foo): operator Foo {remedy}",
-        f"  m.onnx node #4 'e_Bar' (Bar): operator Bar {remedy}",
+        "m.onnx: 3 parts are not supported:",
+        "  m.onnx node #2 'c_NonZero' (NonZero): shape or type of output 'c' depends on the data; "
+        "cut the model before it",
+        f"  m.onnx node #3 'd_Foo' (Foo): operator Foo {REMEDY}",
+        f"  m.onnx node #4 'e_Bar' (Bar): operator Bar {REMEDY}",
+    ]
+
+
+def test_network_with_host_parts_ends_in_one_error(tmp_path: Path):
+    nodes = [
+        node("LRN", ["x"], "a", size=3),
+        node("Sigmoid", ["a"], "b"),
+        node("CumSum", ["b", "axis"]),
+    ]
+    with pytest.raises(UnsupportedModel) as caught:
+        compile_model(save(model(nodes, {"axis": ints(1)}), tmp_path))
+    assert str(caught.value).splitlines() == [
+        "2 parts have no unit on the machine:",
+        "  m.onnx node #0 'a_LRN': LRN would run on the host; a_LRN (LRN): operator LRN has no "
+        "unit on the machine",
+        "  m.onnx node #2 'y_CumSum': CumSum would run on the host; y_CumSum (CumSum): operator "
+        "CumSum has no unit on the machine",
     ]
 
 

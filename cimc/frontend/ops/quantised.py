@@ -26,9 +26,7 @@ def quantize_linear(node: Node) -> Value:
     node.ignore("saturate", "precision")
     wanted = node.attr_int("output_dtype", 0)
     if wanted not in OUTPUT_DTYPES:
-        raise node.unsupported(
-            f"attribute output_dtype={wanted}; only UINT8 and INT8 are supported"
-        )
+        raise node.refused(f"attribute output_dtype={wanted}; only UINT8 and INT8 are supported")
     grid = codes_grid(node, read_grid(node, 1, 2, OUTPUT_DTYPES[wanted]))
     x = node.value(0)
     if not is_tensor(x):
@@ -48,7 +46,7 @@ def dequantize_linear(node: Node) -> Value:
     if is_tensor(x):
         return dequantised(node, x, codes_grid(node, read_grid(node, 1, 2)))
     if x.dtype not in STORAGE and x.dtype != np.int32:
-        raise node.unsupported(
+        raise node.refused(
             f"input 0 has element type {x.dtype}; only INT8, UINT8 and INT32 are supported"
         )
     grid = read_grid(node, 1, 2, x.dtype)
@@ -65,13 +63,13 @@ def refuse_blocks(node: Node) -> None:
     """Refuse one scale a block."""
     size = node.attr_int("block_size", 0)
     if size:
-        raise node.unsupported(f"attribute block_size={size}; quantise without blocks")
+        raise node.refused(f"attribute block_size={size}; quantise without blocks")
 
 
 def codes_grid(node: Node, grid: Grid) -> Grid:
     """`grid`, whose codes must be int8 or uint8."""
     if grid.zero.dtype not in STORAGE:
-        raise node.unsupported(
+        raise node.refused(
             f"zero point (input 2) has element type {grid.zero.dtype}; only INT8 and UINT8 are "
             "supported"
         )
@@ -83,7 +81,7 @@ def along(node: Node, grid: Grid, x: Constant, axis: int) -> tuple[Constant, Con
     if grid.scale.size == 1:
         return grid.scale.reshape(()), grid.zero.reshape(()).astype(np.int64)
     if grid.scale.ndim != 1 or not -x.ndim <= axis < x.ndim or len(grid.scale) != x.shape[axis]:
-        raise node.unsupported(
+        raise node.refused(
             f"scale of shape {list(grid.scale.shape)} for a tensor of {list(x.shape)}, "
             f"axis={axis}; only one, or one for each position along the axis, is supported"
         )
@@ -96,7 +94,7 @@ def activation_type(node: Node, grid: Grid) -> QuantType:
     """The type of activations on `grid`, which must be the same for all channels."""
     scales = np.unique(grid.scale)
     if len(scales) != 1:
-        raise node.unsupported(
+        raise node.refused(
             f"activations with {grid.scale.size} scales; only one for all channels is supported"
         )
     signed = grid.zero.dtype == np.int8
@@ -117,7 +115,7 @@ def dequantised(node: Node, x: Tensor, grid: Grid) -> Tensor:
     if kind is None:
         raise node.invalid("input 0 holds no codes")
     if kind != wanted:
-        raise node.unsupported(
+        raise node.refused(
             f"codes with {text(kind)} are read with {text(wanted)}; both must be the same"
         )
     return node.emit(DequantizeOp([x], TensorType(f32, shape_of(x))))

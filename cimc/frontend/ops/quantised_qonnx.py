@@ -21,11 +21,11 @@ def quant(node: Node) -> Value:
     signed, narrow = node.attr_int("signed", 1) != 0, node.attr_int("narrow", 0) != 0
     mode = node.attr_string("rounding_mode", "ROUND").upper()
     if mode != "ROUND":
-        raise node.unsupported(f"attribute rounding_mode='{mode}'; only ROUND is supported")
+        raise node.refused(f"attribute rounding_mode='{mode}'; only ROUND is supported")
     scale, zero = positive(node, 1), whole(node, 2)
     bits = int(node.scalar(3))
     if bits != node.scalar(3) or not 2 <= bits <= 32:
-        raise node.unsupported(f"bit width (input 3) is {node.scalar(3)}; only 2 to 8 is supported")
+        raise node.refused(f"bit width (input 3) is {node.scalar(3)}; only 2 to 8 is supported")
     low = (-(1 << (bits - 1)) if signed else 0) + (narrow and signed)
     high = (1 << (bits - signed)) - 1 - (narrow and not signed)
     x = node.value(0)
@@ -43,7 +43,7 @@ def bipolar_quant(node: Node) -> Value:
     """BipolarQuant of constants: codes -1 and 1."""
     x, scale = node.value(0), positive(node, 1)
     if is_tensor(x):
-        raise node.unsupported("activations of one bit; use Quant with 2 to 8 bits")
+        raise node.refused("activations of one bit; use Quant with 2 to 8 bits")
     note_steps(node, x.ndim, scale, 0, 2)
     return (np.where(node.weight(0) >= 0, 1, -1) * scale).astype(np.float32)
 
@@ -60,7 +60,7 @@ def whole(node: Node, i: int) -> int:
     """Constant input `i`, a zero point for all channels."""
     values = np.unique(node.weight(i))
     if len(values) != 1 or values[0] != round(float(values[0])):
-        raise node.unsupported(
+        raise node.refused(
             f"zero point (input {i}) is {values.tolist()}; only one integer for all channels"
         )
     return int(values[0])
@@ -70,9 +70,7 @@ def note_steps(node: Node, rank: int, scale: NDArray[np.float32], zero: int, bit
     """Note the steps of a constant, which vary along one axis at most."""
     axes = [i + rank - scale.ndim for i, n in enumerate(scale.shape) if n > 1]
     if len(axes) > 1:
-        raise node.unsupported(
-            f"scale (input 1) of shape {list(scale.shape)} varies along two axes"
-        )
+        raise node.refused(f"scale (input 1) of shape {list(scale.shape)} varies along two axes")
     steps = Steps(scale.astype(np.float64).reshape(-1), zero, axes[0] if axes else 0, bits)
     node.steps[node.proto.output[0]] = steps
 
@@ -88,13 +86,13 @@ def activation(
 ) -> Tensor:
     """Quantisation of a tensor and its inverse."""
     if bits > 8:
-        raise node.unsupported(f"bit width (input 3) is {bits}; only 2 to 8 is supported")
+        raise node.refused(f"bit width (input 3) is {bits}; only 2 to 8 is supported")
     if scale.size != 1:
-        raise node.unsupported(
+        raise node.refused(
             f"activations with {scale.size} scales; only one for all channels is supported"
         )
     limits = (-128, 127) if signed else (0, 255)
     if not limits[0] <= zero <= limits[1]:
-        raise node.unsupported(f"zero point (input 2) {zero} is outside of {list(limits)}")
+        raise node.refused(f"zero point (input 2) {zero} is outside of {list(limits)}")
     codes = quantised(node, x, QuantType.of(signed, float(scale.reshape(())), zero), *ends)
     return node.emit(DequantizeOp([codes], TensorType(f32, shape_of(x))))
