@@ -116,10 +116,11 @@ def own(
     for op in function.body.block.ops:
         if isinstance(op, ReturnOp):
             break
-        y = nn.execute(op, [values[v] for v in op.operands], ctx.weights)
-        key = str(op.results[0].name_hint)
-        values[op.results[0]] = y if given is None else given.get(key, y)
+        y = nn.execute_all(op, [values[v] for v in op.operands], ctx.weights)[0]
+        values[op.results[0]] = y
         if quant_of(op.results[0]) is not None:
+            key = str(op.results[0].name_hint)
+            values[op.results[0]] = (given or {}).get(key, y)
             result[key] = y
     return result
 

@@ -199,7 +199,7 @@ def add_operator(
     """Append float operator `op` with the attributes of `node`, and the way to codes on `grid`."""
     if any(a.name == "channels_last" and a.i for a in node.proto.attribute):
         raise node.refused("attribute channels_last=1; only channels before height and width")
-    attributes = [a for a in node.proto.attribute if a.name != "channels_last"]
+    attributes = [a for a in node.proto.attribute if a.name not in ("channels_last", "opset")]
     proto = helper.make_node(op, inputs, [], name=node.proto.name)
     proto.attribute.extend(attributes)
     parts.nodes.append(proto)

@@ -1,8 +1,9 @@
 """`fold-qdq`: what a quantised model computes between its conversions, on codes.
 
 A float operation between nn.dequantize and nn.quantize becomes its quantised form with the
-model's scales and zero points; conversions that nobody reads any more vanish. What has codes on
-one side only, or no quantised form, stays float and is left to `calibrate` and `quantise`.
+model's scales and zero points; conversions that nobody reads any more vanish, and so do those of
+what the host computes for itself. What has codes on one side only, or no quantised form, stays
+float and is left to `calibrate` and `quantise`.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from cimc.diagnostics import InvalidInput
-from cimc.dialects.nn import DequantizeOp, NnOp, QuantizeOp, quant_of
+from cimc.dialects.nn import DequantizeOp, HostOp, NnOp, QuantizeOp, SoftmaxOp, quant_of
 from cimc.interp.nn import main_function
 from cimc.passes.context import cim_context
 from cimc.passes.plan import Plan, named_layers
@@ -48,11 +50,24 @@ class FoldQdqPass(ModulePass):
         forms = Forms(context.weights)
         block = main_function(op).body.block
         for each in list(block.ops):
+            keep_on_host(each)
             fold(each, forms)
         for each in reversed(list(block.ops)):
             if isinstance(each, DequantizeOp | QuantizeOp) and not each.y.uses.get_length():
                 block.erase_op(each)
         check_plan(op, context.plan)
+
+
+def keep_on_host(op: Operation) -> None:
+    """Drop a conversion to codes and back between the host and the host or the network's end."""
+    if not isinstance(op, QuantizeOp) or not isinstance(op.x.owner, HostOp | SoftmaxOp):
+        return
+    back = [use.operation for use in op.y.uses]
+    ends = [use.operation for each in back for use in each.results[0].uses]
+    on_host = all(isinstance(each, HostOp | SoftmaxOp | ReturnOp) for each in ends)
+    if on_host and all(isinstance(each, DequantizeOp) for each in back):
+        for each in back:
+            each.results[0].replace_all_uses_with(op.x)
 
 
 def fold(op: Operation, forms: Forms) -> None:

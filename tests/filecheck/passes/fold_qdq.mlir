@@ -1,4 +1,4 @@
-// RUN: cimc-opt %s -p fold-qdq --print-debuginfo | filecheck %s
+// RUN: cimc-opt %s --split-input-file -p fold-qdq --print-debuginfo | filecheck %s
 
 func.func @main(%x: tensor<1x2x4x4xf32>) -> (tensor<1x2x4x4xf32>, tensor<1x32xf32>) {
   %q = nn.quantize %x {low = 0 : i64, high = 255 : i64} : tensor<1x2x4x4xf32> -> tensor<1x2x4x4x!nn.quant<ui8, 5.000000e-01, 128>>
@@ -30,3 +30,19 @@ func.func @main(%x: tensor<1x2x4x4xf32>) -> (tensor<1x2x4x4xf32>, tensor<1x32xf3
 // CHECK-NEXT: %[[T:.*]] = nn.average_pool %[[C]] {{.*}} low = 0 : i64, high = 255 : i64} : {{.*}} -> tensor<1x2x4x4x!nn.quant<ui8, 2.500000e-01, 0>>
 // CHECK-NEXT: %[[U:.*]] = nn.dequantize %[[T]]
 // CHECK-NEXT: nn.add %s, %[[U]]
+
+// -----
+
+// What the host computes does not become codes on its way out; the input of the machine does.
+func.func @main(%x: tensor<1x2xf32>) -> (tensor<1x2xf32>, tensor<1x2xf32>) {
+  %s = nn.softmax %x : tensor<1x2xf32> -> tensor<1x2xf32>
+  %q = nn.quantize %s {low = 0 : i64, high = 255 : i64} : tensor<1x2xf32> -> tensor<1x2x!nn.quant<ui8, 3.906250e-03, 0>>
+  %d = nn.dequantize %q : tensor<1x2x!nn.quant<ui8, 3.906250e-03, 0>> -> tensor<1x2xf32>
+  %r = nn.quantize %x {low = 0 : i64, high = 255 : i64} : tensor<1x2xf32> -> tensor<1x2x!nn.quant<ui8, 3.906250e-03, 0>>
+  %e = nn.dequantize %r : tensor<1x2x!nn.quant<ui8, 3.906250e-03, 0>> -> tensor<1x2xf32>
+  func.return %d, %e : tensor<1x2xf32>, tensor<1x2xf32>
+}
+// CHECK:      %s = nn.softmax %x
+// CHECK-NEXT: %r = nn.quantize %x
+// CHECK-NEXT: %e = nn.dequantize %r
+// CHECK-NEXT: func.return %s, %e
