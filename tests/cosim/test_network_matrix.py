@@ -1,6 +1,6 @@
 """Every network with every multiplier on the RTL: 0 differing bytes, exact cycles. Slow.
 
-`--junitxml=FILE` keeps the figures: images, bytes compared, cycles of each run.
+`-o junit_family=legacy --junitxml=FILE` keeps the figures of each run: images, bytes, cycles.
 """
 
 from __future__ import annotations
