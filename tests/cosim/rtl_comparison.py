@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
@@ -16,7 +17,7 @@ from cimc.backend.image import Image
 from cimc.sim.compare import Comparison
 from cimc.sim.cosim.tools import SimulatorName
 from cimc.sim.emulate import pack_inputs, run_batch
-from cimc.sim.verify import check_rtl
+from cimc.sim.verify import Verification, check_rtl, verify
 from cimc.weights import WeightStore
 
 
@@ -39,6 +40,32 @@ def random_input(image: Image, seed: int = 0) -> dict[str, NDArray[np.float64]]:
     h, w, c = port.type.hwc
     codes = np.random.default_rng(seed).integers(port.low, port.high + 1, (1, c, h, w))
     return {port.name: codes - float(port.type.zero_point.data)}
+
+
+def elements(image: Image) -> int:
+    """Elements of all tensors of a network."""
+    return sum(math.prod(region.type.hwc) for region in image.regions)
+
+
+def verify_network(
+    compilation: Compilation, images: int, simulator: SimulatorName = "verilator"
+) -> Verification:
+    """Verify `images` calibration inputs on all levels; leaves a shared model's report alone.
+
+    Raises:
+        VerifyFailed: as `verify` does.
+        AssertionError: something was not compared.
+    """
+    calibration = compilation.ctx.calibration
+    assert calibration is not None
+    inputs = {name: array[:images] for name, array in calibration.arrays.items()}
+    found = verify(compilation, inputs, "rtl", simulator, quiet)
+    assert found.errors["implementation"]["differing_bytes"] == 0
+    # nn and cim interpreter, cim and emulator, emulator and RTL; few tensors exist in cim only
+    compared = found.errors["implementation"]["compared_bytes"]
+    assert compared > 2 * images * elements(compilation.image)
+    assert found.rtl_cycles == compilation.cycles.total
+    return found
 
 
 def compare_with_rtl(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import pytest
 from cim_networks import lenet_like, residual
-from rtl_comparison import cim_compilation, compare_with_rtl, random_input
+from rtl_comparison import (
+    cim_compilation,
+    compare_with_rtl,
+    elements,
+    random_input,
+    verify_network,
+)
 from simulators import needs_icarus, needs_verilator
 
 from cimc.api import CompiledModel, compile
-from cimc.backend.image import Image
 from cimc.passes.allocate import AllocatePass
 from cimc.passes.tile import TilePass
 from cimc.targets.isa import Opcode
@@ -19,24 +23,9 @@ from cimc.targets.isa import Opcode
 pytestmark = pytest.mark.cosim
 
 
-def elements(image: Image) -> int:
-    """Elements of all tensors of a network."""
-    return sum(math.prod(region.type.hwc) for region in image.regions)
-
-
-def check(compiled: CompiledModel, images: int) -> None:
-    """Raises where anything differs; the counts show that something was compared."""
-    report = compiled.verify("rtl", images=images)
-    implementation = report["errors"]["implementation"]
-    assert implementation["differing_bytes"] == 0
-    # nn and cim interpreter, cim and emulator, emulator and RTL; few tensors exist in cim only
-    assert implementation["compared_bytes"] > 2 * images * elements(compiled.compilation.image)
-    assert report["cycles"]["rtl"] == report["cycles"]["estimated"]
-
-
 @needs_verilator
 def test_lenet(lenet: CompiledModel) -> None:
-    check(lenet, 2)
+    verify_network(lenet.compilation, 2)
 
 
 @needs_verilator
@@ -54,7 +43,8 @@ def test_trained_networks(
 ) -> None:
     sample = models / "fashion_mnist_sample.npz"
     path = models / f"{name}.onnx"
-    check(compile(path, target, calibration=sample, multiplier=multiplier), images)
+    compiled = compile(path, target, calibration=sample, multiplier=multiplier)
+    verify_network(compiled.compilation, images)
 
 
 @needs_verilator
