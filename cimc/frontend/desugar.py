@@ -122,7 +122,9 @@ def tag_of(node: Node) -> str:
 
 def by_layout(node: Node, layout: Layout) -> Parts:
     """QLinearConv and its relatives."""
-    parts, names = Parts(tag_of(node)), [*node.proto.input, *[""] * 3]
+    require(node, [i for at in layout.codes for i in (at, at + 1)])
+    last = max(*layout.codes, layout.result)
+    parts, names = Parts(tag_of(node)), [*node.proto.input, *[""] * (last + 3)]
     axes = (1, output_axis(node))
     inputs = [
         parts.dequantise(names[at], names[at + 1], names[at + 2], axes[i])
@@ -134,6 +136,13 @@ def by_layout(node: Node, layout: Layout) -> Parts:
         inputs.append(parts.dequantise(names[layout.bias], scale, "", axis=0))
     add_operator(parts, node, layout.op, inputs, names[layout.result : layout.result + 2])
     return parts
+
+
+def require(node: Node, positions: Sequence[int]) -> None:
+    """Raise when an input of `node` that its operator demands is missing."""
+    missing = next((i for i in positions if not node.given(i)), None)
+    if missing is not None:
+        raise node.invalid(f"input {missing} is missing")
 
 
 def output_axis(node: Node) -> int:
@@ -156,6 +165,7 @@ CONCAT = "com.microsoft.QLinearConcat"
 
 def concat(node: Node) -> Parts:
     """QLinearConcat: scale and zero point of the result, then those of each operand behind it."""
+    require(node, range(max(5, len(node.proto.input) // 3 * 3 + 2)))
     parts, names = Parts(tag_of(node)), list(node.proto.input)
     inputs = [
         parts.dequantise(names[at], names[at + 1], names[at + 2])

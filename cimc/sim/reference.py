@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cimc.diagnostics import CimcError, InvalidModel
 from cimc.frontend import load
 from cimc.interp import nn
 
@@ -36,10 +37,22 @@ class FloatReference:
                 name: np.repeat(x[i : i + 1].astype(np.float32), batch or 1, axis=0)
                 for name, x in inputs.items()
             }
-            results.append([y[:1] for y in self._run(one)])
+            results.append([y[:1] for y in self._answers(one)])
         columns = zip(*results, strict=True)
         stacked = [np.concatenate(column).astype(np.float64) for column in columns]
         return dict(zip(self.output_names, stacked, strict=True))
+
+    def _answers(self, inputs: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        try:
+            return self._run(inputs)
+        except CimcError:
+            raise
+        except Exception as e:
+            reason = str(e).splitlines()[0] if str(e) else type(e).__name__
+            raise InvalidModel(
+                f"{self.name} cannot run the model ({reason}), so nothing can be compared with it; "
+                "correct the model, or compile it with --verify=none"
+            ) from e
 
 
 def float_reference(path: Path) -> FloatReference:
