@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from onnx import ModelProto, TensorProto, ValueInfoProto
 from xdsl.dialects.builtin import (
     ArrayAttr,
@@ -208,7 +209,9 @@ class Importer:
         unread = node.unread()
         if unread:
             raise node.unsupported(f"attribute {unread[0]} is not supported; export without it")
-        return found if isinstance(found, list) else [found]
+        results = found if isinstance(found, list) else [found]
+        # numpy makes scalars of arrays without dimensions
+        return [np.asarray(y) if isinstance(y, np.generic) else y for y in results]
 
     def add_parts(self, node: Node, parts: Parts) -> list[Operand | None]:
         """Import the nodes that `node` stands for; its results."""
