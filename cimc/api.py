@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimc import targets
-from cimc.backend.artifacts import systemverilog, write_artifacts
-from cimc.backend.compiler import AfterPass, Compilation, compile_module
+from cimc.backend.artifacts import part_folders, systemverilog, write_artifacts
+from cimc.backend.compiler import AfterPass, Compilation, Network, compile_network
 from cimc.backend.listing import listing
 from cimc.backend.output_dir import staged
 from cimc.backend.report import build_report
@@ -23,7 +23,7 @@ from cimc.passes.lowerable import check_lowerable
 from cimc.passes.pipeline import STAGE_AFTER
 from cimc.passes.plan import Plan
 from cimc.sim.cosim.tools import SimulatorName
-from cimc.sim.emulate import emulate
+from cimc.sim.emulate import emulate_network
 from cimc.sim.standalone import CosimCase, write_cosim
 from cimc.sim.verify import Level, verify
 from cimc.sim.verify_each import MeaningChecker
@@ -76,7 +76,7 @@ def compile(
     if verify_each:
         one = {name: array[:1] for name, array in given.arrays.items()}
         observers.append(MeaningChecker(ctx.weights, one))
-    return CompiledModel(compile_module(imported, ctx, multiplier, observers, say))
+    return CompiledModel(compile_network(imported, ctx, multiplier, observers, say))
 
 
 def silent(text: str) -> None:
@@ -86,27 +86,39 @@ def silent(text: str) -> None:
 class CompiledModel:
     """A network compiled for a target."""
 
-    def __init__(self, compilation: Compilation):
+    def __init__(self, network: Network):
         """Wrap what `compile` made."""
-        self.compilation = compilation
-        self.report: dict[str, Any] = build_report(compilation)
+        self.network = network
+        self.report: dict[str, Any] = build_report(network)
         """The report, schema in docs/report.md; `verify` fills in the errors."""
-        self._cosim: CosimCase | None = None
+        self._cosim: list[CosimCase] = []
+
+    @property
+    def compilation(self) -> Compilation:
+        """The program of a model that runs on the machine as a whole.
+
+        Raises:
+            InvalidInput: the model has parts on the host; `network.parts` lists all of them.
+        """
+        programs = self.network.programs
+        if len(self.network.parts) > 1 or not programs:
+            raise InvalidInput(f"the model has {len(self.network.parts)} parts, not one program")
+        return programs[0]
 
     @property
     def input_names(self) -> list[str]:
         """Names of the inputs."""
-        return [port.name for port in self.compilation.image.inputs]
+        return self.network.input_names
 
     @property
     def output_names(self) -> list[str]:
         """Names of the outputs, in the order of the model."""
-        return [port.name for port in self.compilation.image.outputs]
+        return list(self.network.outputs)
 
     def run(
         self, output_names: Sequence[str] | None, inputs: Mapping[str, NDArray[Any]]
     ) -> list[NDArray[np.float32]]:
-        """Outputs of the machine, bit-true, as `onnxruntime.InferenceSession.run` returns them.
+        """Outputs, bit-true on the machine, as `onnxruntime.InferenceSession.run` returns them.
 
         `inputs` are preprocessed float arrays [N, ...] by name, for any N.
 
@@ -117,7 +129,7 @@ class CompiledModel:
             if name not in self.output_names:
                 hint = did_you_mean(name, self.output_names)
                 raise InvalidInput(f"the model has no output '{name}'{hint}")
-        outputs = emulate(self.compilation.image, inputs)
+        outputs = emulate_network(self.network, inputs)
         return [outputs[name] for name in output_names or self.output_names]
 
     def verify(
@@ -138,7 +150,7 @@ class CompiledModel:
             ToolMissing: the simulator is not installed.
         """
         say = progress or silent
-        found = verify(self.compilation, self._inputs(inputs, images), level, simulator, say)
+        found = verify(self.network, self._inputs(inputs, images), level, simulator, say)
         self.report["errors"] = found.errors
         self.report["verification"] = found.verification
         self.report["cycles"]["rtl"] = found.rtl_cycles
@@ -148,7 +160,7 @@ class CompiledModel:
     def _inputs(
         self, inputs: Mapping[str, NDArray[Any]] | None, images: int
     ) -> dict[str, NDArray[Any]]:
-        calibration = self.compilation.ctx.calibration
+        calibration = self.network.ctx.calibration
         assert calibration is not None
         given = calibration.arrays if inputs is None else inputs
         return {name: np.asarray(array)[:images] for name, array in given.items()}
@@ -159,13 +171,13 @@ class CompiledModel:
         Raises:
             InvalidInput: there is no such stage.
         """
-        compilation = self.compilation
-        if stage in compilation.stages:
-            return compilation.stages[stage]
+        if stage in STAGE_AFTER:
+            return self.network.text(stage)
         if stage == "microcode":
-            return listing(compilation.image.commands)
+            programs = self.network.programs
+            return "\n".join(listing(program.image.commands) for program in programs)
         if stage == "sv":
-            return systemverilog(compilation)
+            return systemverilog(self.network)
         raise InvalidInput(f"unknown stage '{stage}'{did_you_mean(stage, STAGES)}")
 
     def save(self, folder: str | Path) -> None:
@@ -177,7 +189,8 @@ class CompiledModel:
             InvalidInput: it cannot be written, or holds files that cimc did not write.
         """
         with staged(Path(folder)) as stage:
-            write_artifacts(stage, self.compilation, self.report)
-            if self._cosim:
-                compilation = self.compilation
-                write_cosim(stage, compilation.image, compilation.cycles, self._cosim)
+            write_artifacts(stage, self.network, self.report)
+            folders = zip(self.network.parts, part_folders(stage, self.network), strict=True)
+            programs = [(p, folder) for p, folder in folders if isinstance(p, Compilation)]
+            for (part, folder), case in zip(programs, self._cosim, strict=False):
+                write_cosim(folder, part.image, part.cycles, case)

@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
+from typing import Any
 
+from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 from xdsl.printer import Printer
 
 from cimc.backend.image import Image, build
 from cimc.cost.cycles import CycleReport
 from cimc.frontend import ImportedModel
+from cimc.interp import nn as nn_level
+from cimc.interp.nn import end_names, main_function
 from cimc.passes.context import CimContext
 from cimc.passes.pipeline import PASSES, PIPELINE, STAGE_AFTER
+from cimc.passes.segments import cut
+from cimc.weights import WeightStore
+
+Floats = NDArray[Any]
 
 AfterPass = Callable[[str, ModuleOp], None]
 """Called with the name of the pass that has just run (``import`` first) and the module."""
 
 IMPORT = "import"
 """Name under which the state before the first pass is observed."""
+CUT = "cut"
+"""Name under which each part of a network of several parts is observed, in their order."""
+QUANTISED = "nn-quantised"
+"""The stage behind which a network is cut into parts."""
+STAGE_OF = {last or IMPORT: stage for stage, last in STAGE_AFTER.items()}
+"""The stage that is complete behind a pass."""
 
 
 @dataclass(frozen=True)
 class Compilation:
-    """A compiled model; modules are in their state behind the named stage."""
+    """What runs on the machine without a break: a whole model, or one part of it.
+
+    Modules are in their state behind the named stage.
+    """
 
     model: ImportedModel
     ctx: CimContext
@@ -34,7 +52,7 @@ class Compilation:
     scheduled: ModuleOp
     """``cim`` level with the bit-level modules; `Image.regions` refers to its ops."""
     stages: dict[str, str]
-    """Text of every IR stage, with locations."""
+    """Text of every IR stage behind quantisation, with locations."""
     image: Image
 
     @property
@@ -42,6 +60,65 @@ class Compilation:
         """The exact cycle estimate."""
         assert self.ctx.cycles is not None
         return self.ctx.cycles
+
+
+@dataclass(frozen=True)
+class HostPart:
+    """What runs on the host between two programs: @main of `quantised`, on floats."""
+
+    quantised: ModuleOp
+    weights: WeightStore
+
+    @property
+    def operations(self) -> list[Operation]:
+        """Its operations in order."""
+        return [op for op in main_function(self.quantised).body.block.ops if op.results]
+
+    @property
+    def input_names(self) -> list[str]:
+        """Tensors it reads."""
+        return end_names(main_function(self.quantised), "arg_names")
+
+    def run(self, values: Mapping[str, Floats]) -> dict[str, Floats]:
+        """Its results [N, ...] by name from tensors [N, ...] by name."""
+        return nn_level.run(self.quantised, self.weights, values).outputs
+
+
+@dataclass(frozen=True)
+class Network:
+    """A compiled model: parts that run in order and hand each other float tensors by name."""
+
+    model: ImportedModel
+    ctx: CimContext
+    """Of the whole model, up to quantisation; the only part's, when there is one."""
+    quantised: ModuleOp
+    """The whole model, ``nn`` level, integers."""
+    stages: dict[str, str]
+    """Text of the IR stages up to quantisation, with locations."""
+    parts: tuple[Compilation | HostPart, ...]
+    outputs: dict[str, str]
+    """For each output of the model the tensor that holds it."""
+
+    @property
+    def programs(self) -> list[Compilation]:
+        """The parts that run on the machine."""
+        return [part for part in self.parts if isinstance(part, Compilation)]
+
+    @property
+    def host_parts(self) -> list[HostPart]:
+        """The parts that run on the host."""
+        return [part for part in self.parts if isinstance(part, HostPart)]
+
+    @property
+    def input_names(self) -> list[str]:
+        """Inputs of the model."""
+        return end_names(main_function(self.quantised), "arg_names")
+
+    def text(self, stage: str) -> str:
+        """Text of an IR stage; behind quantisation one module for each program."""
+        if stage in self.stages:
+            return self.stages[stage]
+        return "// -----\n\n".join(program.stages[stage] for program in self.programs)
 
 
 def pipeline_until(stage: str, multiplier: str | None) -> list[ModulePass]:
@@ -65,12 +142,15 @@ def run_passes(
     passes: Sequence[ModulePass],
     after: Sequence[AfterPass],
     say: Callable[[str], None],
+    *,
+    start: bool = True,
 ) -> None:
     """Run `passes` on `module` in place; verify it and call each of `after` behind every one.
 
-    `say` is told the name of each pass before it runs.
+    `say` is told the name of each pass before it runs; `start` shows the observers the imported
+    module first.
     """
-    for observer in after:
+    for observer in after if start else ():
         observer(IMPORT, module)
     for each in passes:
         say(each.name)
@@ -80,28 +160,56 @@ def run_passes(
             observer(each.name, module)
 
 
-def compile_module(
+def compile_network(
     model: ImportedModel,
     ctx: CimContext,
     multiplier: str | None,
     after: Sequence[AfterPass] = (),
     say: Callable[[str], None] = lambda text: None,
-) -> Compilation:
+) -> Network:
     """Run the whole pipeline; `model.module` is used up.
 
     Raises:
         CimcError, PassFailedException, VerifyException: as the passes do.
     """
-    stage_of = {last or IMPORT: stage for stage, last in STAGE_AFTER.items()}
     stages: dict[str, str] = {}
-    kept: dict[str, ModuleOp] = {}
 
     def keep(name: str, module: ModuleOp) -> None:
-        if stage := stage_of.get(name):
+        if stage := STAGE_OF.get(name):
             stages[stage] = print_module(module)
-            if stage == "nn-quantised":
-                kept[stage] = module.clone()
 
-    run_passes(ctx, model.module, pipeline_until("bit", multiplier), [keep, *after], say)
-    image = build(ctx, model.module)
-    return Compilation(model, ctx, kept["nn-quantised"], model.module, stages, image)
+    run_passes(ctx, model.module, pipeline_until(QUANTISED, multiplier), [keep, *after], say)
+    quantised = model.module.clone()
+    segments = cut(model.module)
+    parts: list[Compilation | HostPart] = []
+    for segment in segments.parts:
+        if len(segments.parts) > 1:
+            for observer in after:
+                observer(CUT, segment.module)
+        if segment.on_host:
+            parts.append(HostPart(segment.module, ctx.weights))
+            continue
+        own = ctx if len(segments.parts) == 1 else ctx.sibling()
+        parts.append(compile_segment(model, own, segment.module, multiplier, after, say))
+    return Network(model, ctx, quantised, stages, tuple(parts), segments.outputs)
+
+
+def compile_segment(
+    model: ImportedModel,
+    ctx: CimContext,
+    module: ModuleOp,
+    multiplier: str | None,
+    after: Sequence[AfterPass],
+    say: Callable[[str], None],
+) -> Compilation:
+    """Compile a quantised module that runs on the machine; it is used up."""
+    stages: dict[str, str] = {}
+    quantised = module.clone()
+
+    def keep(name: str, module: ModuleOp) -> None:
+        if (stage := STAGE_OF.get(name)) and name != IMPORT:
+            stages[stage] = print_module(module)
+
+    passes = pipeline_until("bit", multiplier)[len(pipeline_until(QUANTISED, multiplier)) :]
+    run_passes(ctx, module, passes, [keep, *after], say, start=False)
+    return Compilation(model, ctx, quantised, module, stages, build(ctx, module))

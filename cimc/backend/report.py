@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimc import __version__
-from cimc.backend.compiler import Compilation
-from cimc.backend.image import Image
+from cimc.backend.compiler import Network
+from cimc.backend.host_report import host_reports
 from cimc.backend.layers import LayerReport, layer_reports
-from cimc.cost.cycles import CycleReport
 from cimc.frontend.data import Calibration
+from cimc.targets import Target
 
 SCHEMA = 1
 
@@ -73,13 +73,14 @@ def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def build_report(compilation: Compilation) -> dict[str, Any]:
-    """The report of a compilation that has not been verified yet."""
-    image, cycles, model = compilation.image, compilation.cycles, compilation.model.path
-    calibration = compilation.ctx.calibration
+def build_report(network: Network) -> dict[str, Any]:
+    """The report of a network that has not been verified yet."""
+    model, target = network.model.path, network.ctx.target
+    calibration = network.ctx.calibration
     assert calibration is not None
-    layers = layer_reports(image)
-    target = image.target
+    images = [program.image for program in network.programs]
+    cycles = sum(program.cycles.total for program in network.programs)
+    layers = [layer for image in images for layer in layer_reports(image)]
     return {
         "schema": SCHEMA,
         "model": {"file": model.name, "sha256": sha256_of(model)},
@@ -97,18 +98,19 @@ def build_report(compilation: Compilation) -> dict[str, Any]:
         },
         "errors": unmeasured_errors(),
         "cycles": {
-            "estimated": cycles.total,
+            "estimated": cycles,
             "rtl": None,
             "ideal": sum(layer.ideal_cycles for layer in layers),
         },
         "macs": sum(layer.macs for layer in layers),
-        "utilisation": _utilisation(layers, cycles, image),
+        "utilisation": _utilisation(layers, cycles, target),
         "memory": {
-            "program_bytes": image.program_bytes,
-            "dram_bytes": len(image.dram),
-            "commands": len(image.commands),
+            "program_bytes": sum(image.program_bytes for image in images),
+            "dram_bytes": sum(len(image.dram) for image in images),
+            "commands": sum(len(image.commands) for image in images),
         },
         "layers": [asdict(layer) for layer in layers],
+        "host": [asdict(part) for part in host_reports(network)],
         "verification": {"level": "none", "images": 0, "simulator": None, "reference": None},
         "versions": {"cimc": __version__, **{name: version(name) for name in PACKAGES}},
     }
@@ -124,6 +126,6 @@ def unmeasured_errors() -> dict[str, Any]:
     }
 
 
-def _utilisation(layers: Sequence[LayerReport], cycles: CycleReport, image: Image) -> float:
-    peak = cycles.total * image.target.geometry.products_per_cycle
-    return round(sum(layer.macs for layer in layers) / peak, 4)
+def _utilisation(layers: Sequence[LayerReport], cycles: int, target: Target) -> float:
+    peak = cycles * target.geometry.products_per_cycle
+    return round(sum(layer.macs for layer in layers) / peak, 4) if peak else 0.0

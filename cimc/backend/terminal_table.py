@@ -50,7 +50,8 @@ def report_text(report: dict[str, Any]) -> str:
             _percent(report["utilisation"]),
         ]
     )
-    lines = [text_table(LAYER_HEADER, rows, left=3), "", *_cycle_lines(report), *_errors(report)]
+    lines = [text_table(LAYER_HEADER, rows, left=3), "", *_cycle_lines(report)]
+    lines += [*_host_lines(report), *_errors(report)]
     if not report["calibration"]["ranges_are_real"]:
         lines.append(f"note: {report['calibration']['note']}")
     return "\n".join(lines)
@@ -91,6 +92,16 @@ def _cycle_lines(report: dict[str, Any]) -> list[str]:
         same = "equal" if cycles["rtl"] == cycles["estimated"] else "DIFFERENT"
         text += f"; RTL {cycles['rtl']:,} ({same})"
     return [text]
+
+
+def _host_lines(report: dict[str, Any]) -> list[str]:
+    """What runs on the host; its time is not in the cycles."""
+    return [
+        f"host            {', '.join(host['operators'])}: {'; '.join(host['reasons'])}; "
+        f"{host['input_bytes']:,} bytes to the host, {host['output_bytes']:,} back "
+        "(its time is not in the cycles)"
+        for host in report["host"]
+    ]
 
 
 def _errors(report: dict[str, Any]) -> list[str]:

@@ -51,6 +51,10 @@ class CimContext(Context):
         for dialect in (Nn, Cim, Bit):
             self.load_dialect(dialect)
 
+    def sibling(self) -> CimContext:
+        """A context for another program of the same model, on the same target and store."""
+        return CimContext(self.target, self.weights, self.calibration, self.plan)
+
 
 def cim_context(ctx: Context) -> CimContext:
     """`ctx` as the context that the passes of cimc run in."""

@@ -92,7 +92,7 @@ class Quantiser:
         for op in self.function.body.block.ops:
             match op:
                 case ReturnOp():
-                    results = [self.real(value, op) for value in op.arguments]
+                    results = [self.returned(value, op) for value in op.arguments]
                     self.block.add_op(ReturnOp(*results))
                 case QuantizeOp():
                     self.recode(op)
@@ -136,7 +136,8 @@ class Quantiser:
             new.name_hint = argument.name_hint
             self.floats[argument] = new
             readers = [use.operation for use in argument.uses]
-            if all(isinstance(reader, HostOp | SoftmaxOp | ReturnOp) for reader in readers):
+            on_host = [isinstance(reader, HostOp | SoftmaxOp | ReturnOp) for reader in readers]
+            if readers and all(on_host):
                 continue
             given = next((each for each in readers if isinstance(each, QuantizeOp)), None)
             op = self.calibrated_input(argument, new, i) if given is None else as_given(given, new)
@@ -185,13 +186,24 @@ class Quantiser:
     def real(self, value: SSAValue[Any], user: Operation) -> SSAValue[Any]:
         """`value` as floats, for the host."""
         if value not in self.floats:
-            codes = self.codes[value]
-            op = DequantizeOp([codes], value.type)
-            owner = codes.owner
-            op.location = owner.location if isinstance(owner, Operation) else user.location
-            self.block.add_op(op)
-            self.floats[value] = op.y
+            self.floats[value] = self.dequantised(value, user)
         return self.floats[value]
+
+    def returned(self, value: SSAValue[Any], user: Operation) -> SSAValue[Any]:
+        """`value` as floats; each output of the network has a conversion of its own."""
+        known = self.floats.get(value)
+        if known is None or isinstance(known.owner, DequantizeOp):
+            return self.dequantised(value, user)
+        return known
+
+    def dequantised(self, value: SSAValue[Any], user: Operation) -> SSAValue[Any]:
+        """Floats of `value`, which is there as codes."""
+        codes = self.codes[value]
+        op = DequantizeOp([codes], value.type)
+        owner = codes.owner
+        op.location = owner.location if isinstance(owner, Operation) else user.location
+        self.block.add_op(op)
+        return op.y
 
     def integers(self, value: SSAValue[Any]) -> SSAValue[Any]:
         """`value` as codes, for the machine; a result of the host is quantised here."""
@@ -253,7 +265,7 @@ class Quantiser:
         if op.x not in self.codes:
             new = as_given(op, self.floats[op.x])
             self.block.add_op(new)
-            self.codes[op.y] = new.y
+            self.codes[op.x] = self.codes[op.y] = new.y
         elif fits(self.codes[op.x], y, ends):
             self.codes[op.y] = self.codes[op.x]
         else:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cimc.backend.compiler import HostPart, Network
 from cimc.backend.image import Codes, Image, Region, unpack
 from cimc.diagnostics import InvalidInput, VerifyFailed
 from cimc.sim.emulator import Emulator, MachineFault, batch_limit
@@ -41,6 +42,25 @@ def pack_inputs(image: Image, inputs: Mapping[str, Floats]) -> dict[str, Bytes]:
     if len(counts) > 1:
         raise InvalidInput(f"inputs have different batch sizes: {sorted(counts)}")
     return packed
+
+
+def emulate_network(network: Network, inputs: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Float outputs [N, ...] by name of a network, its parts on the host included.
+
+    Raises:
+        InvalidInput: the inputs do not fit the model.
+    """
+    names = network.input_names
+    if sorted(names) != sorted(inputs):
+        raise InvalidInput(f"the model's inputs are {names}, given were {sorted(inputs)}")
+    values: dict[str, Floats] = dict(inputs)
+    for part in network.parts:
+        if isinstance(part, HostPart):
+            values |= part.run({name: values[name] for name in part.input_names})
+        else:
+            ports = part.image.inputs
+            values |= emulate(part.image, {port.name: values[port.name] for port in ports})
+    return {name: values[tensor] for name, tensor in network.outputs.items()}
 
 
 def emulate(image: Image, inputs: Mapping[str, Floats]) -> dict[str, NDArray[np.float32]]:

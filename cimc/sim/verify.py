@@ -18,18 +18,18 @@ from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import Operation
 
-from cimc.backend.compiler import Compilation
+from cimc.backend.compiler import Compilation, HostPart, Network
 from cimc.backend.image import Codes, Image, Region
 from cimc.backend.report import SignalToNoise
 from cimc.cost.cycles import CycleReport
-from cimc.diagnostics import VerifyFailed, loc_text
+from cimc.diagnostics import InvalidInput, VerifyFailed, loc_text
 from cimc.dialects import cim
 from cimc.dialects.nn import FlattenOp, UnflattenOp, WeightedOp, quant_of
 from cimc.interp import cim as cim_level
 from cimc.interp import nn as nn_level
 from cimc.sim.compare import Comparison
 from cimc.sim.cosim.tools import SimulatorName
-from cimc.sim.emulate import EmulatedRun, pack_inputs, region_codes, run_batch
+from cimc.sim.emulate import Bytes, EmulatedRun, pack_inputs, region_codes, run_batch
 from cimc.sim.reference import float_reference
 from cimc.sim.rtl_runner import Region as RtlRegion
 from cimc.sim.rtl_runner import RtlRun, RtlStopped, simulate
@@ -39,6 +39,8 @@ Level = Literal["none", "emulate", "rtl"]
 Inputs = Mapping[str, NDArray[Any]]
 Tensors = dict[Operation, Codes]
 """Codes [N, H, W, C] by the op that makes them."""
+NodeTensors = dict[str, list[Codes]]
+"""Codes [N, H, W, C] by the ONNX nodes that make them, in their order."""
 Say = Callable[[str], None]
 
 CYCLE_MARGIN = 1000
@@ -52,12 +54,12 @@ class Verification:
     errors: dict[str, Any]
     verification: dict[str, Any]
     rtl_cycles: int | None
-    cosim: CosimCase
-    """The first image, for the output directory's own test."""
+    cosim: list[CosimCase]
+    """The first image of each program, for the output directory's own test."""
 
 
 def verify(
-    compilation: Compilation, inputs: Inputs, level: Level, simulator: SimulatorName, say: Say
+    network: Network, inputs: Inputs, level: Level, simulator: SimulatorName, say: Say
 ) -> Verification:
     """Check all levels on float `inputs` [N, ...] by name and measure the errors.
 
@@ -69,19 +71,24 @@ def verify(
     images = len(next(iter(inputs.values())))
     comparison = Comparison()
     say("verify: interpreters")
-    tensors = cim_codes(compilation, inputs)
-    approximate = check_interpreters(compilation, inputs, tensors, comparison)
-    say("verify: emulator")
-    emulated = check_emulator(compilation.image, inputs, tensors, comparison)
-    comparison.check()
-    rtl_cycles = None
-    if level == "rtl":
-        rtl_cycles = check_rtl(compilation, inputs, emulated, simulator, comparison, say)
-        comparison.check()
+    reference_tensors, approximate = nn_codes(network, inputs)
+    values, rtl_cycles = dict(inputs), 0
+    cases: list[CosimCase] = []
+    for part in network.parts:
+        if isinstance(part, HostPart):
+            values |= part.run(values)
+            continue
+        packed = pack_inputs(part.image, part_inputs(part, values))
+        emulated = check_program(part, values, reference_tensors, comparison, say)
+        if level == "rtl":
+            rtl_cycles += check_rtl(part, packed, emulated, simulator, comparison, say)
+            comparison.check()
+        cases.append(CosimCase.first(packed, emulated))
+        values |= {p.name: p.values(emulated.outputs[p.name]) for p in part.image.outputs}
     say("verify: float reference")
-    exact = nn_level.run(exact_twin(compilation.quantised), compilation.ctx.weights, inputs)
-    reference = float_reference(compilation.model.path)
-    truth = reference(inputs, compilation.model.batch)
+    exact = nn_level.run(exact_twin(network.quantised), network.ctx.weights, inputs)
+    reference = float_reference(network.model.path)
+    truth = reference(inputs, network.model.batch)
     names = sorted(exact.outputs)
     outputs = [[run[name] for name in names] for run in (truth, exact.outputs, approximate)]
     errors = {
@@ -98,8 +105,36 @@ def verify(
         "simulator": simulator if level == "rtl" else None,
         "reference": reference.name,
     }
-    case = CosimCase.first(pack_inputs(compilation.image, inputs), emulated)
-    return Verification(errors, verification, rtl_cycles, case)
+    return Verification(errors, verification, rtl_cycles if level == "rtl" else None, cases)
+
+
+def part_inputs(part: Compilation, values: Inputs) -> dict[str, NDArray[Any]]:
+    """Those of `values` that `part` reads.
+
+    Raises:
+        InvalidInput: one is missing.
+    """
+    names = [port.name for port in part.image.inputs]
+    missing = [name for name in names if name not in values]
+    if missing:
+        raise InvalidInput(f"the model's inputs are {names}, given were {sorted(values)}")
+    return {name: values[name] for name in names}
+
+
+def check_program(
+    part: Compilation,
+    values: Inputs,
+    reference: NodeTensors,
+    comparison: Comparison,
+    say: Say,
+) -> EmulatedRun:
+    """Compare interpreters and emulator on one program; `values` are floats by name."""
+    tensors = cim_codes(part, values)
+    check_interpreters(part, reference, tensors, comparison)
+    say("verify: emulator")
+    emulated = check_emulator(part.image, part_inputs(part, values), tensors, comparison)
+    comparison.check()
+    return emulated
 
 
 def exact_twin(quantised: ModuleOp) -> ModuleOp:
@@ -111,34 +146,37 @@ def exact_twin(quantised: ModuleOp) -> ModuleOp:
     return twin
 
 
-def cim_codes(compilation: Compilation, inputs: Inputs) -> Tensors:
+def cim_codes(part: Compilation, inputs: Inputs) -> Tensors:
     """Every tensor by the `cim` interpreter."""
-    image = compilation.image
+    image = part.image
     codes = {port.name: port.codes(inputs[port.name]) for port in image.inputs}
-    return cim_level.run(compilation.scheduled, compilation.ctx.weights, codes).tensors
+    return cim_level.run(part.scheduled, part.ctx.weights, codes).tensors
+
+
+def nn_codes(network: Network, inputs: Inputs) -> tuple[NodeTensors, dict[str, NDArray[Any]]]:
+    """By ONNX node the quantised tensors that the `nn` interpreter makes; its float outputs."""
+    run = nn_level.run(network.quantised, network.ctx.weights, inputs, intermediates=True)
+    by_node: NodeTensors = {}
+    for op, value in run.tensors.items():
+        if quant_of(op.results[0]) is not None and not isinstance(op, FlattenOp | UnflattenOp):
+            by_node.setdefault(loc_text(op.location), []).append(_channels_last(value))
+    return by_node, run.outputs
 
 
 def check_interpreters(
-    compilation: Compilation, inputs: Inputs, tensors: Tensors, comparison: Comparison
-) -> dict[str, NDArray[Any]]:
-    """Compare the `nn` interpreter with `tensors`; returns the float outputs of `nn`.
+    part: Compilation, reference: NodeTensors, tensors: Tensors, comparison: Comparison
+) -> None:
+    """Compare `reference`, of the `nn` interpreter, with `tensors`; what is met is taken out.
 
     Tensors are matched by the ONNX nodes that made them, several of one node in their order;
     those without a partner are skipped.
     """
-    store = compilation.ctx.weights
-    run = nn_level.run(compilation.quantised, store, inputs, intermediates=True)
-    by_node: dict[str, list[Codes]] = {}
-    for op, value in run.tensors.items():
-        if quant_of(op.results[0]) is not None and not isinstance(op, FlattenOp | UnflattenOp):
-            by_node.setdefault(loc_text(op.location), []).append(_channels_last(value))
-    for region in compilation.image.regions:
-        found = by_node.get(loc_text(region.op.location))
+    for region in part.image.regions:
+        found = reference.get(loc_text(region.op.location))
         if region.op in tensors and found and not isinstance(region.op, cim.FlattenOp):
             got = tensors[region.op]
             levels = ("the nn interpreter", "the cim interpreter")
             comparison.tensor(region, levels, found.pop(0).reshape(got.shape), got)
-    return run.outputs
 
 
 def _channels_last(value: NDArray[Any]) -> Codes:
@@ -172,16 +210,15 @@ def producer(op: Operation) -> Operation:
 
 
 def check_rtl(
-    compilation: Compilation,
-    inputs: Inputs,
+    part: Compilation,
+    packed: Mapping[str, Bytes],
     emulated: EmulatedRun,
     simulator: SimulatorName,
     comparison: Comparison,
     say: Say,
 ) -> int:
     """Co-simulate each image; compare every tensor and every cycle. Returns the cycles."""
-    image, estimate = compilation.image, compilation.cycles
-    packed = pack_inputs(image, inputs)
+    image, estimate = part.image, part.cycles
     count = len(next(iter(packed.values())))
     for i in range(count):
         say(f"verify: RTL ({simulator}), image {i + 1} of {count}, {estimate.total:,} cycles")

@@ -82,8 +82,9 @@ def compare_with_rtl(
             RTL does not end.
     """
     image = compilation.image
-    emulated = run_batch(image, pack_inputs(image, inputs), regions=True)
+    packed = pack_inputs(image, inputs)
+    emulated = run_batch(image, packed, regions=True)
     comparison = Comparison()
     rtl = replace(compilation, image=given or image)
-    check_rtl(rtl, inputs, emulated, simulator, comparison, quiet)
+    check_rtl(rtl, packed, emulated, simulator, comparison, quiet)
     return comparison

@@ -12,7 +12,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
 from cimc import targets
-from cimc.backend.compiler import AfterPass, Compilation, compile_module
+from cimc.backend.compiler import AfterPass, Network, compile_network
 from cimc.diagnostics import VerifyFailed
 from cimc.dialects.cim import ConvOp
 from cimc.dialects.nn import WeightedOp
@@ -38,12 +38,12 @@ FLOAT, INTEGER = PIPELINE[:AT], PIPELINE[AT + 1 :]
 """Passes before and behind `quantise`, which changes outputs by design and is not compared."""
 
 
-def compile_checked(path: Path, after: Callable[[CimContext], AfterPass]) -> Compilation:
+def compile_checked(path: Path, after: Callable[[CimContext], AfterPass]) -> Network:
     """Compile `path` with an observer that may use the context; trained networks see images."""
     imported = load(path)
     given = load_calibration(imported, SAMPLE if path in TRAINED else None)
     ctx = CimContext(targets.get("daism"), imported.weights, given)
-    return compile_module(imported, ctx, None, [after(ctx)])
+    return compile_network(imported, ctx, None, [after(ctx)])
 
 
 def checker(ctx: CimContext) -> MeaningChecker:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from small_onnx import model, node, save
 
 from cimc.api import CompiledModel, compile
 from cimc.backend.report import SignalToNoise
@@ -41,6 +42,8 @@ def flattened(value: Any, schema: dict[str, str], key: str = "") -> dict[str, li
         parts = [(f"{key}.{name}" if key else name, v) for name, v in value.items()]
     elif isinstance(value, list) and value and isinstance(value[0], dict):
         parts = [(f"{key}[]", v) for v in value]
+    elif value == [] and any(path.startswith(f"{key}[]") for path in schema):
+        return {path: [] for path in schema if path.startswith(f"{key}[]")}
     else:
         return {key: [value]}
     for name, part in parts:
@@ -69,12 +72,19 @@ def schema_problems(report: dict[str, Any], schema: dict[str, str]) -> list[str]
 
 @pytest.fixture(scope="module")
 def report(models: Path) -> dict[str, Any]:
-    model = compile(models / "lenet.onnx", calibration=models / "fashion_mnist_sample.npz")
-    return model.verify("emulate", images=2)
+    network = compile(models / "lenet.onnx", calibration=models / "fashion_mnist_sample.npz")
+    return network.verify("emulate", images=2)
 
 
 def test_documented_keys_and_types(report: dict[str, Any]) -> None:
     assert schema_problems(json.loads(json.dumps(report, allow_nan=False)), documented()) == []
+
+
+def test_documented_keys_with_parts_on_the_host(tmp_path: Path) -> None:
+    nodes = [node("GlobalAveragePool", ["x"], "g"), node("Flatten", ["g"], "f")]
+    network = compile(save(model([*nodes, node("Softmax", ["f"])]), tmp_path))
+    assert len(network.report["host"]) == 1
+    assert schema_problems(network.report, documented()) == []
 
 
 def test_unverified_report_has_the_same_keys(lenet: CompiledModel) -> None:
@@ -122,9 +132,9 @@ def test_equal_inputs_give_equal_reports(models: Path, lenet: CompiledModel) -> 
 
 
 def test_noise_is_noted_loudly(models: Path) -> None:
-    model = compile(models / "lenet.onnx")
-    assert not model.report["calibration"]["ranges_are_real"]
-    assert "RANGES ARE NOT REAL" in report_text(model.report)
+    network = compile(models / "lenet.onnx")
+    assert not network.report["calibration"]["ranges_are_real"]
+    assert "RANGES ARE NOT REAL" in report_text(network.report)
 
 
 def test_table_shows_every_layer_and_the_three_errors(report: dict[str, Any]) -> None:

@@ -9,6 +9,8 @@ import pytest
 from planted_errors import IN_FIRST_CONV, set_field
 
 from cimc.api import CompiledModel, compile
+from cimc.backend.compiler import Network
+from cimc.backend.image import Image
 from cimc.diagnostics import VerifyFailed
 from cimc.sim.compare import Comparison
 from cimc.sim.verify import check_cycles, cim_codes, verify
@@ -31,8 +33,13 @@ def quiet(text: str) -> None:
     pass
 
 
+def with_image(compiled: CompiledModel, image: Image) -> Network:
+    """The network of `compiled` with another memory image."""
+    return replace(compiled.network, parts=(replace(compiled.compilation, image=image),))
+
+
 def test_levels_of_lenet_agree(lenet: CompiledModel, x: Inputs) -> None:
-    found = verify(lenet.compilation, x, "emulate", "verilator", quiet)
+    found = verify(lenet.network, x, "emulate", "verilator", quiet)
     assert found.errors["implementation"]["differing_bytes"] == 0
     assert found.errors["implementation"]["compared_bytes"] > 10_000
     assert found.rtl_cycles is None
@@ -40,7 +47,7 @@ def test_levels_of_lenet_agree(lenet: CompiledModel, x: Inputs) -> None:
 
 @pytest.mark.parametrize("name", IN_FIRST_CONV)
 def test_planted_errors_are_caught_and_located(name: str, lenet: CompiledModel, x: Inputs) -> None:
-    broken = replace(lenet.compilation, image=IN_FIRST_CONV[name](lenet.compilation.image))
+    broken = with_image(lenet, IN_FIRST_CONV[name](lenet.compilation.image))
     with pytest.raises(VerifyFailed) as caught:
         verify(broken, x, "emulate", "verilator", quiet)
     assert str(caught.value).startswith(FIRST_CONV)
@@ -51,7 +58,7 @@ def test_planted_errors_are_caught_and_located(name: str, lenet: CompiledModel, 
 def test_undefined_commands_are_located(lenet: CompiledModel, x: Inputs) -> None:
     image = set_field(lenet.compilation.image, Opcode.LOAD_WEIGHTS, "rows", lambda v: v + 1)
     with pytest.raises(VerifyFailed, match="the emulator cannot execute the program: command"):
-        verify(replace(lenet.compilation, image=image), x, "emulate", "verilator", quiet)
+        verify(with_image(lenet, image), x, "emulate", "verilator", quiet)
 
 
 def test_comparison_names_the_first_difference(lenet: CompiledModel, x: Inputs) -> None:
