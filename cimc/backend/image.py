@@ -75,7 +75,7 @@ class HostInput:
         if not np.isfinite(x).all():
             raise InvalidInput(f"input '{self.name}' holds NaN or infinite values")
         zero = self.type.zero_point.data
-        codes = quantise(np.asarray(x, np.float64), self.scale, zero, self.low, self.high)
+        codes = quantise(np.asarray(x, np.float32), self.scale, zero, self.low, self.high)
         return codes.reshape(-1, c, h, w).transpose(0, 2, 3, 1).astype(np.int64)
 
     def pack(self, codes: Codes) -> NDArray[np.uint8]:

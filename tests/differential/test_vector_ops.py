@@ -164,3 +164,9 @@ def random_step(net: FloatNetwork, values: list[SSAValue], draw) -> SSAValue:
             return net.pool(x, kind, (3, 2), (1, 1), (2, 1, 1, 1))
         case _:
             return net.conv(x, draw(st.integers(1, 6)), draw(st.sampled_from([1, 3])))
+
+
+def test_an_input_between_two_codes_rounds_alike_on_all_levels():
+    """Its quotient by the scale is a half in float32 only."""
+    net = FloatNetwork(1048576)
+    check_levels(net, net.module(net.unary(net.input(6, 8, 8), "Abs")))
