@@ -19,7 +19,6 @@ from cimc.diagnostics import InvalidInput, did_you_mean
 from cimc.frontend import load
 from cimc.frontend.data import load_calibration
 from cimc.passes.context import CimContext
-from cimc.passes.lowerable import check_lowerable
 from cimc.passes.pipeline import STAGE_AFTER
 from cimc.passes.plan import Plan
 from cimc.sim.cosim.tools import SimulatorName
@@ -67,7 +66,6 @@ def compile(
     chosen = plan if isinstance(plan, Plan) or plan is None else Plan.read(Path(plan))
     say(f"import {model}")
     imported = load(Path(model))
-    check_lowerable(imported.module)
     data = Path(calibration) if isinstance(calibration, str) else calibration
     how = None if preprocess is None else Path(preprocess)
     given = load_calibration(imported, data, how)

@@ -115,7 +115,7 @@ def test_the_table_says_what_runs_on_the_host(tmp_path: Path) -> None:
     ]
     compiled = compile(save(model(nodes, {"w": WEIGHTS["w"]}), tmp_path))
     text = report_text(compiled.report)
-    assert "host            Softmax: needs real numbers; 24 bytes to the host, 24 back" in text
+    assert "operator Softmax has no unit on the machine; 24 bytes to the host, 24 back" in text
 
 
 def test_missing_and_unknown_inputs(compiled: CompiledModel) -> None:
