@@ -13,7 +13,6 @@ from onnx.external_data_helper import convert_model_to_external_data
 from onnx.helper import make_graph, make_node, make_tensor_value_info
 from small_onnx import FLOAT, model, node, random, save
 
-from cimc.api import compile as compile_model
 from cimc.diagnostics import InvalidModel, UnsupportedModel
 from cimc.frontend import load
 from cimc.interp.nn import run
@@ -466,23 +465,6 @@ def test_everything_unsupported_is_listed_at_once(tmp_path: Path):
         "cut the model before it",
         f"  m.onnx node #3 'd_Foo' (Foo): operator Foo {REMEDY}",
         f"  m.onnx node #4 'e_Bar' (Bar): operator Bar {REMEDY}",
-    ]
-
-
-def test_network_with_host_parts_ends_in_one_error(tmp_path: Path):
-    nodes = [
-        node("LRN", ["x"], "a", size=3),
-        node("Sigmoid", ["a"], "b"),
-        node("CumSum", ["b", "axis"]),
-    ]
-    with pytest.raises(UnsupportedModel) as caught:
-        compile_model(save(model(nodes, {"axis": ints(1)}), tmp_path))
-    assert str(caught.value).splitlines() == [
-        "2 parts have no unit on the machine:",
-        "  m.onnx node #0 'a_LRN': LRN would run on the host; a_LRN (LRN): operator LRN has no "
-        "unit on the machine",
-        "  m.onnx node #2 'y_CumSum': CumSum would run on the host; y_CumSum (CumSum): operator "
-        "CumSum has no unit on the machine",
     ]
 
 
