@@ -1,4 +1,8 @@
-"""The multiplier library, found by scanning this folder: a family file defines ``MULTIPLIERS``."""
+"""The multiplier library, found by scanning this folder.
+
+A family file defines ``MULTIPLIERS``, those that listings show, and ``FAMILY`` when its names have
+parameters.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from pkgutil import iter_modules
 
 from cimc.diagnostics import InvalidInput, did_you_mean
 from cimc.multipliers.base import ArrayConfig, ErrorStats, error_stats
+from cimc.multipliers.family import Family
 from cimc.multipliers.multiplier import Multiplier
 
 __all__ = [
@@ -16,39 +21,52 @@ __all__ = [
     "Multiplier",
     "accepted_names",
     "error_stats",
+    "families",
     "get",
     "names",
 ]
 
 
 @cache
-def _library() -> dict[str, Multiplier]:
+def _scan() -> tuple[dict[str, Multiplier], tuple[Family, ...]]:
+    """Named multipliers, `exact` first, and families; in the order of their files."""
     found: list[Multiplier] = []
+    families: list[Family] = []
     for info in iter_modules(__path__):
         module = import_module(f"{__name__}.{info.name}")
         found.extend(getattr(module, "MULTIPLIERS", ()))
-    # `exact` first, then the families in the order of their files.
+        if isinstance(family := getattr(module, "FAMILY", None), Family):
+            families.append(family)
     found.sort(key=lambda multiplier: multiplier.name != "exact")
-    return {multiplier.name: multiplier for multiplier in found}
+    return {multiplier.name: multiplier for multiplier in found}, tuple(families)
 
 
+@cache
 def get(name: str) -> Multiplier:
     """The multiplier called `name`.
 
     Raises:
         InvalidInput: there is none; the message proposes the nearest name.
     """
-    library = _library()
-    if name not in library:
-        raise InvalidInput(f"unknown multiplier '{name}'{did_you_mean(name, library)}")
-    return library[name]
+    library, known = _scan()
+    if name in library:
+        return library[name]
+    for family in known:
+        if (multiplier := family.parse(name)) is not None:
+            return multiplier
+    raise InvalidInput(f"unknown multiplier '{name}'{did_you_mean(name, library)}")
 
 
 def names() -> tuple[str, ...]:
     """Names for listings, `exact` first."""
-    return tuple(name for name, multiplier in _library().items() if multiplier.listed)
+    return tuple(name for name, multiplier in _scan()[0].items() if multiplier.listed)
 
 
 def accepted_names() -> tuple[str, ...]:
-    """Every name that `get` accepts, `exact` first."""
-    return tuple(_library())
+    """Every name without a free parameter that `get` accepts, `exact` first."""
+    return tuple(_scan()[0])
+
+
+def families() -> tuple[str, ...]:
+    """Forms of the names with parameters."""
+    return tuple(family.form for family in _scan()[1])

@@ -57,20 +57,30 @@ class ErrorStats:
 
 def error_stats(table: NDArray[np.uint32]) -> ErrorStats:
     """Error statistics of the product table [M, N], every pair weighted alike."""
-    stored = np.arange(table.shape[0], dtype=np.int64)
-    broadcast = np.arange(table.shape[1], dtype=np.int64)
-    exact = stored[:, None] * broadcast[None, :]
-    approximate = table.astype(np.int64)
+    factors = [np.arange(size, dtype=np.int64) for size in table.shape]
+    exact = np.multiply.outer(*factors)
+    return pair_error_stats(exact, table, int(exact.max()))
+
+
+def pair_error_stats(
+    exact: NDArray[np.int64], products: NDArray[np.uint32], largest: int
+) -> ErrorStats:
+    """Error statistics of `products` in place of `exact` ones.
+
+    Both arrays have one shape; `largest` bounds any exact product of the operand widths.
+    """
+    approximate = products.astype(np.int64)
     error = approximate - exact
     distance = np.abs(error)
     relative = distance[exact > 0] / exact[exact > 0]
-    energy = float((approximate * approximate).sum())
+    # In floating point: 10^6 squares of 32-bit products do not fit 64 bits.
+    energy = float((approximate.astype(np.float64) ** 2).sum())
     return ErrorStats(
-        nmed_percent=100 * float(distance.mean()) / int(exact.max()),
+        nmed_percent=100 * float(distance.mean()) / largest,
         mred_percent=100 * float(relative.mean()),
         worst_case=int(distance.max()),
         worst_relative_percent=100 * float(relative.max()),
         error_rate_percent=100 * float(np.count_nonzero(error)) / error.size,
         bias=float(error.mean()),
-        alpha=float((exact * approximate).sum()) / energy if energy else 1.0,
+        alpha=float((exact.astype(np.float64) * approximate).sum()) / energy if energy else 1.0,
     )

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import product
 
-from cimc.multipliers.multiplier import Multiplier
+from cimc.multipliers.multiplier import DIGITAL, WIRED_OR, WIRED_OR_BITS, Multiplier
 from cimc.multipliers.wired_or import WiredOr
 
 _BASES = {
@@ -53,7 +53,9 @@ def _multiplier(
         spec = replace(spec, reads=count, block_split=block)
     spec = replace(spec, name=spec.name + suffix)
     listed = reads is None or suffix in _LISTED.get(base, ())
-    return Multiplier(spec.name, ", ".join(parts), spec, listed)
+    return Multiplier(
+        spec.name, ", ".join(parts), spec, listed, WIRED_OR_BITS, arrays=(WIRED_OR, DIGITAL)
+    )
 
 
 def _all() -> tuple[Multiplier, ...]:

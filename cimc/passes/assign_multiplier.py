@@ -23,7 +23,8 @@ class AssignMultiplierPass(ModulePass):
     """Sets `multiplier` of every layer; without the option it is the target's default.
 
     Raises:
-        InvalidInput: an unknown multiplier, or the plan names a layer that does not exist.
+        InvalidInput: a multiplier is unknown or has a non-zero product with zero, or the plan names
+            a layer that does not exist.
     """
 
     name = "assign-multiplier"
@@ -40,4 +41,6 @@ class AssignMultiplierPass(ModulePass):
             vector = suits_vector_unit(layer, context.target.geometry)
             default = VECTOR_MULTIPLIER if vector else uniform
             choice = context.plan.layer(name).multiplier or default
-            layer.multiplier = StringAttr(get(choice).name)
+            multiplier = get(choice)
+            multiplier.check_zero()
+            layer.multiplier = StringAttr(multiplier.name)

@@ -18,7 +18,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from cimc.diagnostics import InvalidInput, did_you_mean, node_names
 from cimc.dialects.nn import WeightedOp
-from cimc.multipliers import accepted_names
+from cimc.multipliers import get as get_multiplier
 
 BITS = range(2, 9)
 
@@ -138,9 +138,11 @@ def _layer(source: str, i: int, data: Any) -> LayerPlan:
         if key not in LAYER_FIELDS:
             raise InvalidInput(f"{where}: unknown key '{key}'{did_you_mean(key, LAYER_FIELDS)}")
     multiplier = data.get("multiplier")
-    if multiplier is not None and multiplier not in accepted_names():
-        hint = did_you_mean(str(multiplier), accepted_names())
-        raise InvalidInput(f"{where}: unknown multiplier '{multiplier}'{hint}")
+    if multiplier is not None:
+        try:
+            get_multiplier(str(multiplier))
+        except InvalidInput as e:
+            raise InvalidInput(f"{where}: {e}") from e
     for key in ("weight_bits", "activation_bits"):
         bits = data.get(key)
         if bits is not None and (type(bits) is not int or bits not in BITS):

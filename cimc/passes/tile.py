@@ -19,10 +19,25 @@ from cimc.dialects.cim import ConvOp, TilingAttr, act_type
 from cimc.multipliers import get as get_multiplier
 from cimc.passes.context import cim_context
 from cimc.passes.reduction import output_groups, reduction_steps
-from cimc.targets import Geometry
+from cimc.targets import Geometry, Target
 
 MAX_PIXELS_PER_AXIS = 4095
 """Limit of the nx and ny fields of an ARRAY command (cimc/targets/isa.py)."""
+
+
+def check_array(op: ConvOp, target: Target) -> None:
+    """Check that the array of `target` can compute the products of `op`.
+
+    Raises:
+        PassFailedException: it cannot.
+    """
+    multiplier = get_multiplier(op.multiplier.data)
+    if target.array not in multiplier.arrays:
+        raise pass_fail(
+            op,
+            f"multiplier '{multiplier.name}' needs target {' or '.join(multiplier.arrays)}: "
+            f"target '{target.name}' ORs stored rows; choose 'exact' or a daism multiplier",
+        )
 
 
 def rows_of(op: ConvOp) -> int:
@@ -56,10 +71,11 @@ class TilePass(ModulePass):
     max_pixels: int | None = None
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        geometry = cim_context(ctx).target.geometry
+        target = cim_context(ctx).target
         for conv in op.walk():
             if isinstance(conv, ConvOp):
-                conv.tiling = self._tiling(conv, geometry)
+                check_array(conv, target)
+                conv.tiling = self._tiling(conv, target.geometry)
 
     def _tiling(self, conv: ConvOp, geometry: Geometry) -> TilingAttr:
         half = geometry.bank_rows // 2

@@ -100,4 +100,6 @@ class Target:
     description: str
     geometry: Geometry
     default_multiplier: str
+    array: str = "daism"
+    """What multiplies: ``daism``, rows that are ORed, or ``dcim``, digital logic."""
     timing: Timing = Timing()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -48,6 +48,51 @@ def simulate(duts: list[Dut], folder: Path) -> dict[str, NDArray[np.uint16]]:
         dut.module: products[: 1 << dut.stored_bits, : 1 << dut.broadcast_bits, i]
         for i, dut in enumerate(duts)
     }
+
+
+def simulate_pairs(
+    duts: list[Dut], folder: Path, pairs: NDArray[np.uint32], per_run: int
+) -> Iterator[NDArray[np.uint32]]:
+    """Products [pairs of a run, duts] for `pairs` M << 16 | N, `per_run` of them at a time.
+
+    All modules have the same operand widths. One build, as `simulate`.
+    """
+    for dut in duts:
+        (folder / f"{dut.module}.sv").write_text(dut.text)
+    (folder / "tb.sv").write_text(_pairs_testbench(duts))
+    _verilate([f"{dut.module}.sv" for dut in duts], folder)
+    for at in range(0, len(pairs), per_run):
+        part = pairs[at : at + per_run]
+        (folder / "pairs.hex").write_text("\n".join(f"{pair:x}" for pair in part) + "\n")
+        subprocess.run([str(folder / "obj_dir" / "Vtb")], cwd=folder, check=True, timeout=600)
+        yield np.fromfile(folder / "products.bin", dtype="<u4").reshape(len(part), len(duts))
+
+
+def _pairs_testbench(duts: list[Dut]) -> str:
+    """Pairs of pairs.hex into all modules; 32 bits a module and step go to products.bin."""
+    m, n = duts[0].stored_bits, duts[0].broadcast_bits
+    lines = ["module tb;", "  logic [31:0] pair;", f"  wire [{32 * len(duts) - 1}:0] products;"]
+    for i, dut in enumerate(duts):
+        operands = f".stored_i(pair[{15 + m}:16]), .broadcast_i(pair[{n - 1}:0])"
+        lines += [
+            f"  wire [{m + n - 1}:0] p{i};",
+            f"  {dut.module} u{i} ({operands}, .product_o(p{i}));",
+            f"  assign products[{32 * i} +: 32] = 32'(p{i});",
+        ]
+    lines += [
+        "  integer pairs, file;",
+        "  initial begin",
+        '    pairs = $fopen("pairs.hex", "r");',
+        '    file = $fopen("products.bin", "wb");',
+        '    while ($fscanf(pairs, "%h", pair) == 1)',
+        '      #1 $fwrite(file, "%u", products);',
+        "    $fclose(file);",
+        "    $finish;",
+        "  end",
+        "endmodule",
+        "",
+    ]
+    return "\n".join(lines)
 
 
 def first_difference(expected: NDArray[np.uint32], got: NDArray[np.uint16]) -> str | None:
