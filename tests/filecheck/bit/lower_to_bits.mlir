@@ -16,10 +16,10 @@ func.func private @c() attributes {multiplier = "daism-fla-tr-lj", stored_bits =
 // CHECK-NEXT:      %zero_1 = hw.constant false
 // CHECK-NEXT:      %moved = comb.concat %low, %zero_1 : i1, i1
 // CHECK-NEXT:      %justified = comb.mux %empty, %moved, %broadcast_i : i2
-// CHECK-NEXT:      %zero_2 = hw.constant 0 : i4
-// CHECK-NEXT:      %amount = comb.concat %zero_2, %empty : i4, i1
 // CHECK-NEXT:      %wordlines = bit.decode %justified pc 1 mask 3 first 1 : i2 -> i1
 // CHECK-NEXT:      %read = bit.read %wordlines[%row] : i1 -> i5
+// CHECK-NEXT:      %zero_2 = hw.constant 0 : i4
+// CHECK-NEXT:      %amount = comb.concat %zero_2, %empty : i4, i1
 // CHECK-NEXT:      %product = comb.shru %read, %amount : i5
 // CHECK-NEXT:      hw.output %product : i5
 // CHECK-NEXT:    }
