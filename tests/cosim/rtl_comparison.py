@@ -12,7 +12,7 @@ from cim_networks import compile_cim
 from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp
 
-from cimc.backend.compiler import Compilation
+from cimc.backend.compiler import Compilation, Network
 from cimc.backend.image import Image
 from cimc.sim.compare import Comparison
 from cimc.sim.cosim.tools import SimulatorName
@@ -48,7 +48,7 @@ def elements(image: Image) -> int:
 
 
 def verify_network(
-    compilation: Compilation, images: int, simulator: SimulatorName = "verilator"
+    network: Network, images: int, simulator: SimulatorName = "verilator"
 ) -> Verification:
     """Verify `images` calibration inputs on all levels; leaves a shared model's report alone.
 
@@ -56,15 +56,15 @@ def verify_network(
         VerifyFailed: as `verify` does.
         AssertionError: something was not compared.
     """
-    calibration = compilation.ctx.calibration
+    calibration = network.ctx.calibration
     assert calibration is not None
     inputs = {name: array[:images] for name, array in calibration.arrays.items()}
-    found = verify(compilation, inputs, "rtl", simulator, quiet)
+    found = verify(network, inputs, "rtl", simulator, quiet)
     assert found.errors["implementation"]["differing_bytes"] == 0
     # nn and cim interpreter, cim and emulator, emulator and RTL; few tensors exist in cim only
     compared = found.errors["implementation"]["compared_bytes"]
-    assert compared > 2 * images * elements(compilation.image)
-    assert found.rtl_cycles == compilation.cycles.total
+    assert compared > 2 * images * sum(elements(each.image) for each in network.programs)
+    assert found.rtl_cycles == sum(each.cycles.total for each in network.programs)
     return found
 
 

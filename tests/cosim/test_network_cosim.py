@@ -25,7 +25,7 @@ pytestmark = pytest.mark.cosim
 
 @needs_verilator
 def test_lenet(lenet: CompiledModel) -> None:
-    verify_network(lenet.compilation, 2)
+    verify_network(lenet.network, 2)
 
 
 @needs_verilator
@@ -44,7 +44,7 @@ def test_trained_networks(
     sample = models / "fashion_mnist_sample.npz"
     path = models / f"{name}.onnx"
     compiled = compile(path, target, calibration=sample, multiplier=multiplier)
-    verify_network(compiled.compilation, images)
+    verify_network(compiled.network, images)
 
 
 @needs_verilator

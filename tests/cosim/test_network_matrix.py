@@ -28,7 +28,7 @@ def check(
 ) -> None:
     """Raises where anything differs; records what was compared."""
     compilation = compiled.compilation
-    found = verify_network(compilation, images, simulator)
+    found = verify_network(compiled.network, images, simulator)
     record("images", images)
     record("rtl_bytes", images * elements(compilation.image))
     record("compared_bytes", found.errors["implementation"]["compared_bytes"])
