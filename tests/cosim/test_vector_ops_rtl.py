@@ -10,7 +10,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "differential"))
 from nn_networks import FloatNetwork, check_levels
+from small_onnx import model, node, save
 
+from cimc.api import compile
 from cimc.dialects import nn
 from cimc.sim.cosim.tools import missing_tools
 from cimc.sim.emulate import pack_inputs, run_batch
@@ -54,3 +56,19 @@ def test_every_operation(tmp_path: Path, capacity: int | None) -> None:
         assert run.dumps[region.tag] == emulated.regions[region.tag].tobytes(), region.node
     assert run.cycles == ctx.cycles.total
     assert [r.cycle for r in run.retires] == [cycle for _, _, cycle in ctx.cycles.retires]
+
+
+def test_every_program_of_a_network_with_a_part_on_the_host(tmp_path: Path) -> None:
+    """The cycles are those of both programs."""
+    weights = np.random.default_rng(4).normal(0, 0.3, (8, 3, 3, 3)).astype(np.float32)
+    nodes = [
+        node("Conv", ["x", "w"], "c"),
+        node("LRN", ["c"], "n", size=3),
+        node("Add", ["n", "c"], "a"),
+        node("Sigmoid", ["a"]),
+    ]
+    compiled = compile(save(model(nodes, {"w": weights}), tmp_path), "daism-small")
+    first, second = compiled.network.programs
+    report = compiled.verify("rtl", images=2)
+    assert report["cycles"]["rtl"] == first.cycles.total + second.cycles.total
+    assert report["errors"]["implementation"]["differing_bytes"] == 0
