@@ -12,8 +12,8 @@ from onnx import NodeProto, OperatorSetIdProto, TensorProto
 from onnx.helper import make_graph, make_model, make_tensor_value_info
 from onnx.reference import ReferenceEvaluator
 
-LARGEST_RESULT = 1 << 28
-"""Elements; a constant this large in a CNN is a broken file."""
+LARGEST_TENSOR = 1 << 28
+"""Elements; a constant or an input larger than this is that of a broken file."""
 
 
 def can_fold(node: NodeProto) -> bool:
@@ -56,5 +56,5 @@ def check_result_size(node: NodeProto, inputs: Sequence[NDArray[Any] | None]) ->
     if shape_input is None or shape_input >= len(inputs):
         return
     shape = inputs[shape_input]
-    if shape is not None and math.prod(int(n) for n in shape.flat) > LARGEST_RESULT:
+    if shape is not None and math.prod(int(n) for n in shape.flat) > LARGEST_TENSOR:
         raise ValueError(f"a constant of shape {shape.tolist()} is too large")

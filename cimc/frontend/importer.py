@@ -20,6 +20,7 @@ from xdsl.ir import Block, Region
 
 from cimc.diagnostics import InvalidModel, UnsupportedModel
 from cimc.dialects.nn import shape_of
+from cimc.frontend.arity import check_arity
 from cimc.frontend.builder import Builder, hint
 from cimc.frontend.codes import NOT_FOLDED, attach_steps, carry_steps
 from cimc.frontend.desugar import Parts, desugar, makes_codes
@@ -167,6 +168,7 @@ class Importer:
         for name in proto.output:
             if name and name in self.values:
                 raise node.invalid(f"output '{name}' is defined twice")
+        check_arity(node)
         node.inputs = [self.value(n, node.where) if n else None for n in proto.input]
         try:
             results = self.results(node)

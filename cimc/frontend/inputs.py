@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from onnx import TensorProto, TypeProto, ValueInfoProto
 from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Attribute
 
+from cimc.frontend.fold import LARGEST_TENSOR
 from cimc.frontend.host import ELEMENTS
 
 DIMENSIONS = {4: ("batch", "channels", "height", "width"), 2: ("batch", "features")}
@@ -59,3 +61,6 @@ def size_problems(tensor: TypeProto.Tensor, sizes: list[int | None]) -> Iterator
                 f"dimension {i} ({names[i]}) is dynamic"
                 f"{f' ({symbol!r})' if symbol else ''}; export with a fixed size"
             )
+    count = math.prod(size or 1 for size in sizes)
+    if count > LARGEST_TENSOR:
+        yield f"{count} elements; at most {LARGEST_TENSOR} are supported, the file may be damaged"

@@ -15,8 +15,8 @@ import pytest
 HERE = Path(__file__).parent
 FIXTURES = HERE.parent / "fixtures"
 SECONDS = 10
-"""A mutant that takes longer has hung; the limit is the project's, not a measure of speed."""
-PATIENCE = 6 * SECONDS
+"""Processor time; a mutant that takes longer has hung. No measure of speed: most take 0.1 s."""
+PATIENCE = 20 * SECONDS
 """Until a silent worker counts as hung: the machine may be busy."""
 
 
