@@ -18,6 +18,7 @@ from cimc.diagnostics import CimcError, UsageError
 
 COMMANDS = {
     "compile": "compile a model (the default: `cimc MODEL` means `cimc compile MODEL`)",
+    "inspect": "show what becomes of each node of a model, before any work",
     "targets": "list the targets",
     "multipliers": "list the multipliers with their rows, reads and errors",
 }

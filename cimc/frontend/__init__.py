@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from cimc.frontend.data import Calibration, load_calibration, noise
-from cimc.frontend.importer import load
-from cimc.frontend.model import ImportedModel, TensorInfo
+from cimc.frontend.importer import load, survey
+from cimc.frontend.model import ImportedModel, NodeOutcome, TensorInfo
 from cimc.frontend.preprocess import Preprocess
 
 __all__ = [
     "Calibration",
     "ImportedModel",
+    "NodeOutcome",
     "Preprocess",
     "TensorInfo",
     "load",
     "load_calibration",
     "noise",
+    "survey",
 ]

@@ -16,7 +16,7 @@ from xdsl.dialects.builtin import (
     TensorType,
 )
 from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Block, Region
+from xdsl.ir import Block, Region, SSAValue
 
 from cimc.diagnostics import InvalidModel, UnsupportedModel
 from cimc.dialects.nn import shape_of
@@ -33,7 +33,7 @@ from cimc.frontend.host import (
 from cimc.frontend.host_merge import drop_unused, merge_host_ops
 from cimc.frontend.host_node import copied, hosted
 from cimc.frontend.inputs import argument_of
-from cimc.frontend.model import ImportedModel, TensorInfo
+from cimc.frontend.model import ImportedModel, NodeOutcome, Outcome, TensorInfo
 from cimc.frontend.node import (
     MissingInput,
     Node,
@@ -69,6 +69,26 @@ def load(
     return Importer(path, read_model(path), store, whole).run()
 
 
+def survey(path: Path) -> tuple[list[NodeOutcome], ImportedModel | None]:
+    """What becomes of every node of ONNX file `path`; no model when something is unsupported.
+
+    Raises:
+        InvalidModel: the file is not a usable ONNX model.
+        UnsupportedModel: its inputs or outputs are of no supported kind.
+    """
+    importer = Importer(path, read_model(path), WeightStore())
+    try:
+        model = importer.run()
+    except UnsupportedModel:
+        if all(each.outcome != "unsupported" for each in importer.outcomes.values()):
+            raise
+        model = None
+    return [importer.outcomes[index] for index in sorted(importer.outcomes)], model
+
+
+SEVERITY: tuple[Outcome, ...] = ("folded", "mapped", "host", "unsupported")
+
+
 class Importer:
     """State of one import."""
 
@@ -81,6 +101,7 @@ class Importer:
         self.values: dict[str, Operand | None] = {}
         self.steps: dict[str, Steps] = {}
         self.unsupported: list[str] = []
+        self.outcomes: dict[int, NodeOutcome] = {}
         graph = model.graph
         self.used = frozenset(name for n in graph.node for name in n.input)
         self.used |= {o.name for o in graph.output}
@@ -172,8 +193,11 @@ class Importer:
         node.inputs = [self.value(n, node.where) if n else None for n in proto.input]
         try:
             results = self.results(node)
+            computed = any(isinstance(y, SSAValue) for y in results)
+            self.note(node, "mapped" if computed else "folded")
         except MissingInput:
             results = []
+            self.note(node, "mapped")
         except NodeRefused as e:
             results = self.on_host(node, str(e)) if self.whole else self.refused(node, str(e))
         except NodeUnsupported as e:
@@ -184,8 +208,21 @@ class Importer:
         guesses = [self.placeholder(n) if tensors and not codes else None for n in missing]
         self.values.update(zip(proto.output, [*results, *guesses], strict=False))
 
+    def note(self, node: Node, outcome: Outcome, reason: str = "") -> None:
+        """Keep what became of `node`; of the operators that one stands for, the worst counts."""
+        before = self.outcomes.get(node.index)
+        if before and SEVERITY.index(before.outcome) > SEVERITY.index(outcome):
+            return
+        proto = self.model.graph.node[node.index]
+        constants = [v for v in map(self.values.get, proto.input) if is_constant(v)]
+        count = sum(v.size for v in constants if v.dtype.kind == "f")
+        self.outcomes[node.index] = NodeOutcome(
+            node.index, node.name, operator_name(proto), outcome, reason, count
+        )
+
     def refused(self, node: Node, what: str) -> list[Operand | None]:
         """Note that `node` cannot be compiled; no results."""
+        self.note(node, "unsupported", what)
         self.unsupported.append(f"{node.where}: {what}")
         return []
 
@@ -225,7 +262,9 @@ class Importer:
     def on_host(self, node: Node, reason: str) -> Sequence[Operand | None]:
         """Results of `node` on the host, because of `reason`; notes it when it cannot run there."""
         try:
-            return hosted(node, reason, self.model.opset_import, self.shapes)
+            results = hosted(node, reason, self.model.opset_import, self.shapes)
+            self.note(node, "host", reason)
+            return results
         except HostRefused as e:
             known = operator_name(node.proto) in IMPORTERS
             return self.refused(node, f"{reason}; on the host: {e}" if known else str(e))
