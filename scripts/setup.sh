@@ -114,11 +114,17 @@ if [ -n "$packages" ] && [ "$packages" != "$(cat .venv/.unavailable 2>/dev/null)
     missing_of $NEEDED $WANTED >.venv/.unavailable
 fi
 still=$(missing_of $NEEDED)
-[ -z "$still" ] || say "missing: ${still}(compiling works, RTL co-simulation will not)"
+[ -z "$still" ] || say "missing: ${still}(compiling works, slower; RTL co-simulation will not)"
 
-if [ "$(cksum <pyproject.toml)" != "$(cat .venv/.installed 2>/dev/null)" ]; then
+# What the installed package is made from: a change of it means to install again.
+made_from() {
+    cat pyproject.toml CMakeLists.txt cimc/kernels/native/* | cksum
+    command -v g++ || echo "no compiler"
+}
+
+if [ "$(made_from)" != "$(cat .venv/.installed 2>/dev/null)" ]; then
     say "installing cimc and the Python packages it uses (a few minutes the first time)"
     .venv/bin/python -m pip install -q --disable-pip-version-check -e '.[dev]'
-    cksum <pyproject.toml >.venv/.installed
+    made_from >.venv/.installed
     say "done"
 fi

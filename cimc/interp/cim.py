@@ -31,7 +31,7 @@ from cimc.dialects.cim import (
     windows_inside,
 )
 from cimc.interp.cim_vector import vector_layer
-from cimc.kernels import approx_matmul
+from cimc.kernels import Operand, table_product
 from cimc.multipliers import get as get_multiplier
 from cimc.quant import requantise, round_half_even_shift
 from cimc.weights import WeightStore
@@ -94,7 +94,12 @@ def conv(op: ConvOp, x: Codes, store: WeightStore) -> Codes:
     """The codes of `op`: [N, OH, OW, K]."""
     kind, groups = act_type(op.x), op.group.value.data
     cells = _window_cells(op, _padded(op, x, kind.zero_point.data) - kind.zero_point.data)
-    weights = store.get(op.weights.key.data).astype(np.int64) - op.weight_zero.value.data
+    stored, weight_zero = store.get(op.weights.key.data), op.weight_zero.value.data
+    weights = stored.astype(np.int64) - weight_zero
+    lowest = (
+        (-128 if kind.signed else 0) - kind.zero_point.data,
+        int(np.iinfo(stored.dtype).min) - weight_zero,
+    )
     outputs = weights.shape[0] // groups
     per_group = x.shape[3] // groups
     parts = [
@@ -102,6 +107,7 @@ def conv(op: ConvOp, x: Codes, store: WeightStore) -> Codes:
             op,
             np.concatenate([c[..., g * per_group : (g + 1) * per_group] for c in cells], axis=3),
             weights[g * outputs : (g + 1) * outputs].reshape(outputs, -1),
+            lowest,
         )
         for g in range(groups)
     ]
@@ -128,21 +134,30 @@ def _requantised(op: ConvOp | DepthwiseOp, acc: Codes, store: WeightStore) -> Co
     return requantise(acc, bias, m, s, zero, low, high).astype(np.int64)
 
 
-def _group_accumulators(op: ConvOp, patches: Codes, weights: Codes) -> Codes:
-    """Sums [N, OH, OW, outputs] of `patches` [N, OH, OW, taps] and `weights` [outputs, taps]."""
+def _group_accumulators(
+    op: ConvOp, patches: Codes, weights: Codes, lowest: tuple[int, int]
+) -> Codes:
+    """Sums [N, OH, OW, outputs] of `patches` [N, OH, OW, taps] and `weights` [outputs, taps].
+
+    Both without their zero points, from the `lowest` value that either can have.
+    """
     n, oh, ow, taps = patches.shape
     block_h, block_w = op.tiling.block_hw if op.tiling else (oh, ow)
     cuts = _tap_cuts(op, taps)
     table = get_multiplier(op.multiplier.data).table(
         op.stored_bits.value.data, op.broadcast_bits.value.data
     )
+    multiply = table_product(table)
     acc = np.zeros((n, oh, ow, len(weights)), np.int64)
     for y, x in product(range(0, oh, block_h), range(0, ow, block_w)):
         block = patches[:, y : y + block_h, x : x + block_w]
         flat = block.reshape(-1, taps)
         total = np.zeros((len(flat), len(weights)), np.int64)
         for a, b in pairwise(cuts):
-            total += signed_matmul(flat[:, a:b], weights[:, a:b], table)
+            total += multiply(
+                Operand.of_values(flat[:, a:b], lowest[0]),
+                Operand.of_values(weights[:, a:b].T, lowest[1]),
+            )
         acc[:, y : y + block_h, x : x + block_w] = total.reshape(*block.shape[:3], -1)
     return acc
 
@@ -153,12 +168,6 @@ def _tap_cuts(op: ConvOp, taps: int) -> list[int]:
         return [0, taps]
     steps = op.tiling.tile_steps
     return [at * taps // sum(steps) for at in (0, *accumulate(steps))]
-
-
-def signed_matmul(a: Codes, w: Codes, table: NDArray[np.uint32]) -> Codes:
-    """Approximate product a @ w.T of integers [M, K] and [N, K] through a magnitude table."""
-    magnitudes_a, magnitudes_w = np.abs(a).astype(np.uint8), np.abs(w.T).astype(np.uint8)
-    return approx_matmul(magnitudes_a, a < 0, magnitudes_w, w.T < 0, table).astype(np.int64)
 
 
 def pool(op: PoolOp, x: Codes) -> Codes:

@@ -30,9 +30,9 @@ from cimc.dialects.nn import (
     shape_of,
 )
 from cimc.interp.nn_windows import conv_window, largest, pool_window, slices, total
-from cimc.kernels import approx_matmul, im2col
+from cimc.kernels import Operand, im2col, table_product
 from cimc.multipliers import get as get_multiplier
-from cimc.quant import dequantise, quantise, requantise, round_half_even_shift, sign_magnitude
+from cimc.quant import dequantise, quantise, requantise, round_half_even_shift
 from cimc.weights import WeightStore
 
 Codes = NDArray[Any]
@@ -88,9 +88,8 @@ def accumulate(op: WeightedOp, x: Codes, w: Codes) -> NDArray[np.int32]:
     """Sums [M, O] of approximate products of `x` [M, K] and `w` [O, K]."""
     name = EXACT if op.multiplier is None else op.multiplier.data
     table = get_multiplier(name).table(*operand_bits(op))
-    magnitude, negative = sign_magnitude(x, quant(op.x).zero)
-    w_magnitude, w_negative = sign_magnitude(w.T, integer(op.weight_zero))
-    return approx_matmul(magnitude, negative, w_magnitude, w_negative, table)
+    left = Operand.of_codes(x, quant(op.x).zero)
+    return table_product(table)(left, Operand.of_codes(w.T, integer(op.weight_zero)))
 
 
 def requantised(op: WeightedOp, sums: NDArray[np.int32], weights: WeightStore) -> Codes:

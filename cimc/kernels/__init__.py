@@ -6,6 +6,8 @@ Callers use the names below; which code computes them is this folder's business.
 from __future__ import annotations
 
 from cimc.kernels.im2col import im2col
+from cimc.kernels.operand import Alphabet, Operand
+from cimc.kernels.product import TableProduct, table_product
 from cimc.kernels.reference import approx_matmul
 
-__all__ = ["approx_matmul", "im2col"]
+__all__ = ["Alphabet", "Operand", "TableProduct", "approx_matmul", "im2col", "table_product"]

@@ -84,9 +84,8 @@ def approx_matmul(
             f"magnitudes up to {columns.largest} and {rows.largest} exceed table {table.shape}"
         )
     used = table[: columns.largest + 1, : rows.largest + 1]
-    factors = [np.arange(n, dtype=np.uint32) for n in used.shape]
-    if np.array_equal(used, np.multiply.outer(*factors)):
-        return _exact(rows, columns)
+    if exact_rows(used) == len(used):
+        return exact_matmul(rows.signed(), columns.signed().T, rows.largest * columns.largest)
     return _cheapest(rows, columns, used.T.astype(np.int32))
 
 
@@ -107,13 +106,20 @@ def _cheapest(rows: _Side, columns: _Side, table: Sums) -> Sums:
     return np.ascontiguousarray(_gather(columns, rows, table.T).T)
 
 
-def _exact(rows: _Side, columns: _Side) -> Sums:
-    left, right = rows.signed(), columns.signed()
+def exact_rows(table: NDArray[np.uint32]) -> int:
+    """How many of the first rows of `table` are plain multiplication."""
+    factors = [np.arange(n, dtype=np.uint32) for n in table.shape]
+    wrong = np.flatnonzero((table != np.multiply.outer(*factors)).any(axis=1))
+    return int(wrong[0]) if len(wrong) else len(table)
+
+
+def exact_matmul(left: NDArray[np.float32], right: NDArray[np.float32], largest: int) -> Sums:
+    """`left` [M, K] @ `right` [K, N] of integers whose products are at most `largest` in size."""
     k = left.shape[1]
-    step = max(1, _FLOAT32_EXACT // max(1, rows.largest * columns.largest))
-    sums = (left[:, :step] @ right[:, :step].T).astype(np.int32)
+    step = max(1, _FLOAT32_EXACT // max(1, largest))
+    sums = (left[:, :step] @ right[:step]).astype(np.int32)
     for at in range(step, k, step):
-        sums += (left[:, at : at + step] @ right[:, at : at + step].T).astype(np.int32)
+        sums += (left[:, at : at + step] @ right[at : at + step]).astype(np.int32)
     return sums
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cimc.kernels import approx_matmul
+from cimc.kernels import Alphabet, Operand, TableProduct, approx_matmul, table_product
 from cimc.quant import requantise
 from cimc.sim.emulator_memory import ActivationBuffer, Bytes, require
 from cimc.sim.emulator_rows import Banks, DecodeConfig, product_table
@@ -145,44 +145,48 @@ def _post_process(state: ArrayState, command: Command, acc: NDArray[np.int32], p
     state.buffer.scatter(addresses, data, part)
 
 
-@dataclass(frozen=True)
-class _Codes:
+def _alphabet(command: Command) -> Alphabet:
     """Magnitude and sign of each of the 256 byte patterns of an activation."""
-
-    magnitude: NDArray[np.uint8]
-    negative: NDArray[np.bool_]
-
-    @staticmethod
-    def of(command: Command) -> _Codes:
-        byte = np.arange(256, dtype=np.uint8)
-        value = byte.view(np.int8) if command["a_signed"] else byte
-        difference = value.astype(np.int64) - command["a_zero"]
-        used = (1 << command["bits"]) - 1
-        return _Codes((np.abs(difference) & used).astype(np.uint8), difference < 0)
+    byte = np.arange(256, dtype=np.uint8)
+    value = byte.view(np.int8) if command["a_signed"] else byte
+    difference = value.astype(np.int64) - command["a_zero"]
+    used = (1 << command["bits"]) - 1
+    return Alphabet((np.abs(difference) & used).astype(np.uint8), difference < 0)
 
 
 @dataclass(frozen=True)
 class _TableProduct:
     """Windows that are whole row-groups: one product table for all of them."""
 
-    codes: _Codes
+    alphabet: Alphabet
+    weights: Operand
+    multiply: TableProduct
+
+    def sums(self, codes: Bytes) -> NDArray[np.int32]:
+        """Accumulators [rows, outputs] of activation bytes [rows, steps * reduction_banks]."""
+        return self.multiply(Operand(codes, self.alphabet), self.weights)
+
+
+@dataclass(frozen=True)
+class _WideProduct:
+    """The same for weights that span more values than a byte has."""
+
+    alphabet: Alphabet
     magnitude: NDArray[np.uint8]
     negative: NDArray[np.bool_]
     table: NDArray[np.uint32]
 
     def sums(self, codes: Bytes) -> NDArray[np.int32]:
         """Accumulators [rows, outputs] of activation bytes [rows, steps * reduction_banks]."""
-        negative = self.codes.negative[codes] if self.codes.negative.any() else None
-        return approx_matmul(
-            self.codes.magnitude[codes], negative, self.magnitude, self.negative, self.table
-        )
+        x = Operand(codes, self.alphabet)
+        return approx_matmul(x.magnitudes, x.signs, self.magnitude, self.negative, self.table)
 
 
 @dataclass(frozen=True)
 class _RowProduct:
     """Windows over anything: the products of every reduction position from its rows."""
 
-    codes: _Codes
+    alphabet: Alphabet
     products: NDArray[np.int32]
     """[steps * reduction_banks, 2^bits, outputs]"""
 
@@ -190,27 +194,31 @@ class _RowProduct:
         """Accumulators [rows, outputs] of activation bytes [rows, steps * reduction_banks]."""
         acc = np.zeros((len(codes), self.products.shape[2]), np.int32)
         for products, column in zip(self.products, codes.T, strict=True):
-            term = products[self.codes.magnitude[column]]
-            acc += np.where(self.codes.negative[column][:, None], -term, term)
+            term = products[self.alphabet.magnitude[column]]
+            acc += np.where(self.alphabet.negative[column][:, None], -term, term)
         return acc
 
 
-def _product(state: ArrayState, command: Command, lanes: slice) -> _TableProduct | _RowProduct:
+Product = _TableProduct | _WideProduct | _RowProduct
+
+
+def _product(state: ArrayState, command: Command, lanes: slice) -> Product:
     """How accumulators of output channels `lanes` follow from activation bytes."""
     g, banks = state.geometry, state.banks
     decode, rows = decode_config(command), command["rows"]
     base, steps = command["row_base"], command["steps"]
-    codes = _Codes.of(command)
+    alphabet = _alphabet(command)
     found = banks.operands(base, steps, rows)
     if found is None:
         by_step = (banks.signed_products(base + s * rows, rows, decode) for s in range(steps))
-        return _RowProduct(codes, np.concatenate([p[:, :, lanes] for p in by_step]))
+        return _RowProduct(alphabet, np.concatenate([p[:, :, lanes] for p in by_step]))
     # [step, cluster, position, lane] -> [step, position, cluster, lane]
     shape = (steps, g.clusters, g.reduction_banks, g.lanes)
     flat = (steps * g.reduction_banks, g.outputs)
-    return _TableProduct(
-        codes,
-        found.magnitude.reshape(shape).transpose(0, 2, 1, 3).reshape(flat)[:, lanes],
-        found.negative.reshape(shape).transpose(0, 2, 1, 3).reshape(flat)[:, lanes],
-        product_table(found.pattern, decode, g.lane_columns),
-    )
+    magnitude = found.magnitude.reshape(shape).transpose(0, 2, 1, 3).reshape(flat)[:, lanes]
+    negative = found.negative.reshape(shape).transpose(0, 2, 1, 3).reshape(flat)[:, lanes]
+    table = product_table(found.pattern, decode, g.lane_columns)
+    weights = Operand.of_magnitudes(magnitude, negative)
+    if weights is None:
+        return _WideProduct(alphabet, magnitude, negative, table)
+    return _TableProduct(alphabet, weights, table_product(table))

@@ -1,0 +1,3 @@
+#define CIMC_NAME multiply_avx2
+#define CIMC_VECTOR_BYTES 32
+#include "row_gather.h"
