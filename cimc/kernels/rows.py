@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +62,7 @@ def row_plan(x: Alphabet, w: Alphabet, table: NDArray[np.uint32]) -> RowPlan | N
     top = int(products.max())
     if top >= 2 * _INT16:
         return None
-    split = find_split(products) or _unsplit(products)
+    split = _split_of(products.shape, products.tobytes()) or _unsplit(products)
     signed = bool(x.negative[x.magnitude < len(products)].any())
     if split.operator == "|" and not _is_nothing(split.high):
         plan = _or_plan(x, w, split, top, signed)
@@ -74,6 +75,12 @@ def row_plan(x: Alphabet, w: Alphabet, table: NDArray[np.uint32]) -> RowPlan | N
     if plan is not None:
         _prove(plan, x, w, products)
     return plan
+
+
+@lru_cache(maxsize=64)
+def _split_of(shape: tuple[int, int], data: bytes) -> Split | None:
+    """`find_split` of the products in `data`; the operands' alphabets do not matter to it."""
+    return find_split(np.frombuffer(data, np.int64).reshape(shape))
 
 
 def _unsplit(products: Table) -> Split:
