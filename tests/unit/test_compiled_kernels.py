@@ -129,8 +129,8 @@ SLOW = pytest.mark.slow
     ("stored", "broadcast"),
     [(7, 8), pytest.param(7, 7, marks=SLOW), pytest.param(8, 8, marks=SLOW)],
 )
-def test_every_table_of_the_library_splits(stored: int, broadcast: int) -> None:
-    for name in multipliers.names():
+def test_every_daism_table_splits(stored: int, broadcast: int) -> None:
+    for name in (n for n in multipliers.names() if n.startswith("daism-")):
         table = library(name, stored, broadcast)
         split = find_split(table.T.astype(np.int64))
         assert split is not None, name
