@@ -123,7 +123,7 @@ class Importer:
             self.add_node(node)
         self.raise_unsupported()
         outputs = [(v.name, self.output(v.name)) for v in self.model.graph.output]
-        if not inputs or not outputs:
+        if not outputs or not (inputs or self.whole):
             raise InvalidModel(f"{self.path.name}: the graph has no inputs or no outputs")
         return self.finish([v.name for v in inputs], outputs)
 

@@ -27,6 +27,9 @@ Operand: TypeAlias = Value | View
 """What a node reads or gives; a view is made a tensor where an operator reads it as one."""
 
 
+ANY_RANK = tuple(range(1, 9))
+
+
 class NodeUnsupported(Exception):
     """This node has no mapping to the machine; the text says what has none, and what would."""
 
@@ -158,12 +161,13 @@ class Node:
     def tensor(self, i: int, *ranks: int) -> Tensor:
         """Input `i`, computed by the program, of a kind that the machine has.
 
-        It is float32 and has one of `ranks` (default: 2 or 4) as its number of dimensions.
+        It is float32 and has one of `ranks` as its number of dimensions; by default 2 or 4, any but
+        0 where the interpreter alone runs it.
         """
         value = self.value(i)
         if not isinstance(value, SSAValue):
             raise self.unsupported(f"input {i} is a constant; fold it before export")
-        found, ranks = shape_of(value), ranks or (2, 4)
+        found, ranks = shape_of(value), ranks or (ANY_RANK if self.whole else (2, 4))
         if len(found) not in ranks or 0 in found:
             raise self.unsupported(
                 f"input {i} has shape {list(found)}; "

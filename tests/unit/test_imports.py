@@ -24,6 +24,7 @@ LEVELS = (
     {"backend"},
     {"sim"},
     {"api"},
+    {"onnx_backend"},
     {"cli"},
 )
 """A file imports from its own part of the package and from levels before its own.

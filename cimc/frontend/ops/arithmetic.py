@@ -24,6 +24,8 @@ def normalise(
     epsilon: float,
 ) -> Tensor:
     """Emit a batch normalisation over axis 1 of `x`."""
+    if len(shape_of(x)) < 2:
+        raise node.unsupported(f"input 0 has shape {list(shape_of(x))}, without channels")
     channels = shape_of(x)[1]
     for what, vector in zip(
         ("scale", "B", "mean", "var"), (scale, bias, mean, variance), strict=True
@@ -52,7 +54,7 @@ def per_channel(node: Node, x: Tensor, i: int) -> Vector:
     """Constant input `i`, broadcast against `x`, as one value a channel."""
     shape, constant = shape_of(x), node.constant(i)
     rank, size = len(shape), constant.shape
-    if constant.ndim > rank or constant.size not in (1, shape[1]):
+    if rank < 2 or constant.ndim > rank or constant.size not in (1, shape[1]):
         raise node.unsupported(
             f"constant of shape {list(size)} with a tensor of {list(shape)}; only one "
             "value, or one a channel, is supported"
@@ -105,7 +107,7 @@ def add(node: Node) -> Tensor:
 def mean(node: Node) -> Tensor:
     """Mean-8, 13: the sum divided by the number of inputs."""
     total = add(node)
-    factor = np.full(shape_of(total)[1], 1 / len(node.proto.input), np.float32)
+    factor = np.full(shape_of(total)[1:2], 1 / len(node.proto.input), np.float32)
     return scale_shift(node, total, factor, np.zeros_like(factor))
 
 
@@ -131,7 +133,7 @@ def sub(node: Node) -> Tensor:
     first, second, exchanged = broadcast(node, tensors[0], tensors[1])
     if not exchanged:
         return node.op(AddOp, [first, second], shape_of(first), {"negate_b": UnitAttr()})
-    minus = np.full(shape_of(second)[1], -1, np.float32)
+    minus = np.full(shape_of(second)[1:2], -1, np.float32)
     negative = scale_shift(node, first, minus, np.zeros_like(minus))
     return node.op(AddOp, [negative, second], shape_of(first))
 

@@ -151,7 +151,7 @@ def concat(node: Node) -> Tensor:
     shapes = [shape_of(x) for x in xs]
     rank = len(shapes[0])
     axis = node.attr_int("axis", 1)
-    if axis not in (1, 1 - rank):
+    if axis not in (1, 1 - rank) or rank < 2:
         raise node.unsupported(f"attribute axis={axis}; only 1, the channels, is supported")
     around = shapes[0][:1] + shapes[0][2:]
     if any(s[:1] + s[2:] != around for s in shapes):
@@ -186,7 +186,7 @@ def part(node: Node, x: Tensor, cuts: dict[int, tuple[int, int, int]]) -> Tensor
 @onnx_op("Split")
 def split(node: Node) -> list[Tensor]:
     """Split-2 .. 18 along any axis but the batch."""
-    x = node.tensor(0)
+    x = node.tensor(0, 2, 4)
     rank, count = len(shape_of(x)), len(node.proto.output)
     axis = node.attr_int("axis", 0)
     if not -rank <= axis < rank:
@@ -208,7 +208,7 @@ def split(node: Node) -> list[Tensor]:
 @onnx_op("Slice")
 def slice_(node: Node) -> Tensor:
     """Slice-1 .. 13 with constant bounds, not of the batch, forwards."""
-    x = node.tensor(0)
+    x = node.tensor(0, 2, 4)
     if node.opset < 10:
         starts, ends = node.attr_ints("starts", []), node.attr_ints("ends", [])
         axes = node.attr_ints("axes", list(range(len(starts))))
