@@ -11,12 +11,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 from xdsl.dialects import comb, hw
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 
 from cimc.diagnostics import pass_fail
-from cimc.dialects.bit import DecodeOp, ReadOp, RowOp, width
+from cimc.dialects.bit import DecodeOp, LookupOp, ReadOp, RowOp, width
 
 _Names = Mapping[SSAValue, str]
 _INDEXED_BY = (comb.ExtractOp, DecodeOp, ReadOp)
@@ -24,14 +25,20 @@ _INDEXED_BY = (comb.ExtractOp, DecodeOp, ReadOp)
 
 
 def emit_files(module: ModuleOp) -> dict[str, str]:
-    """Text of every `hw.module` in `module`, by file name, sorted.
+    """Text of every `hw.module` in `module`, by file name, sorted; circuits of users behind it.
 
     Raises:
-        PassFailedException: an op has no SystemVerilog form here.
+        PassFailedException: an op has no SystemVerilog form here, or circuits share a name.
     """
     modules = [op for op in module.body.block.ops if isinstance(op, hw.HWModuleOp)]
     modules.sort(key=lambda op: op.sym_name.data)
-    return {f"{op.sym_name.data}.sv": emit_module(op) for op in modules}
+    files = {f"{op.sym_name.data}.sv": emit_module(op) for op in modules}
+    for lookup in (op for each in modules for op in each.body.block.ops):
+        if isinstance(lookup, LookupOp) and (circuit := lookup.circuit) is not None:
+            name, text = f"{circuit.module.data}.v", circuit.text.data
+            if files.setdefault(name, text) != text:
+                raise pass_fail(lookup, f"two different circuits are called {circuit.module.data}")
+    return files
 
 
 def emit_module(module: hw.HWModuleOp) -> str:
@@ -44,6 +51,8 @@ def emit_module(module: hw.HWModuleOp) -> str:
                 f"  assign {port} = {names[value]};"
                 for port, value in zip(_ports(module, output=True), op.inputs, strict=True)
             ]
+        elif isinstance(op, LookupOp):
+            lines += _lookup(op, names)
         elif op.results and names[op.results[0]].isidentifier():
             result = op.results[0]
             lines.append(f"  wire {_range(result)}{names[result]} = {_expression(op, names)};")
@@ -152,6 +161,31 @@ def _read(op: ReadOp, names: _Names) -> str:
         for r, row in enumerate(op.rows)
     ]
     return "\n      | ".join(terms)
+
+
+def _lookup(op: LookupOp, names: _Names) -> list[str]:
+    """An instance of the user's circuit, or a constant that holds the table."""
+    result = names[op.result]
+    declaration = f"  wire {_range(op.result)}{result}"
+    if (circuit := op.circuit) is not None:
+        ports = (circuit.stored_port, circuit.broadcast_port, circuit.product_port)
+        values = (op.stored, op.broadcast, op.result)
+        wires = zip(ports, values, strict=True)
+        connections = ", ".join(f".{port.data}({names[value]})" for port, value in wires)
+        return [f"{declaration};", f"  {circuit.module.data} u_{result} ({connections});"]
+    # Entries as wide as a power of two: the address then needs no multiplication.
+    shift = (width(op.result) - 1).bit_length()
+    entry = np.dtype(f"<u{max(8, 1 << shift) // 8}")
+    shift = (entry.itemsize * 8 - 1).bit_length()
+    # A literal for each M: longer ones overflow the scanner of Icarus.
+    rows = [row.tobytes()[::-1].hex() for row in op.products().astype(entry)]
+    bits = 4 * len(rows[0])
+    table = ",\n".join(f"      {bits}'h{digits}" for digits in reversed(rows))
+    address = f"{{{names[op.stored]}, {names[op.broadcast]}, {shift}'d0}}"
+    return [
+        f"  localparam [{bits * len(rows) - 1}:0] TABLE_{result} = {{\n{table}}};",
+        f"{declaration} = TABLE_{result}[{address} +: {width(op.result)}];",
+    ]
 
 
 def _icmp(op: comb.ICmpOp, names: _Names) -> str:

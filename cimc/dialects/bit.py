@@ -6,6 +6,10 @@ several rows at once. Shifts, adders and multiplexers around them are upstream `
     %r = bit.row %m times 3 shl 5 cut 8 : i8 -> i16
     %w = bit.decode %n pc 3 mask 255 first 1 : i8 -> i11
     %p = bit.read %w[%r, ...] : i11 -> i16
+
+A multiplier that a user brings is a table of products, and maybe a circuit that computes it:
+
+    %p = bit.lookup %m, %n in dense<...> : i8, i8 -> i16
 """
 
 from __future__ import annotations
@@ -13,15 +17,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from xdsl.dialects.builtin import I64, IntegerAttr, IntegerType, i64
-from xdsl.ir import Dialect, SSAValue
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects.builtin import (
+    I64,
+    DenseIntOrFPElementsAttr,
+    IntegerAttr,
+    IntegerType,
+    StringAttr,
+    i32,
+    i64,
+)
+from xdsl.ir import Dialect, ParametrizedAttribute, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
     ParsePropInAttrDict,
     VarConstraint,
     base,
+    irdl_attr_definition,
     irdl_op_definition,
     operand_def,
+    opt_prop_def,
     prop_def,
     result_def,
     traits_def,
@@ -176,4 +192,65 @@ class ReadOp(IRDLOperation):
             )
 
 
-Bit = Dialect("bit", [RowOp, DecodeOp, ReadOp])
+@irdl_attr_definition
+class CircuitAttr(ParametrizedAttribute):
+    """Verilog of a combinational circuit: `text` defines `module` with the three ports."""
+
+    name = "bit.circuit"
+
+    module: StringAttr
+    stored_port: StringAttr
+    broadcast_port: StringAttr
+    product_port: StringAttr
+    text: StringAttr
+
+
+@irdl_op_definition
+class LookupOp(IRDLOperation):
+    """Product of M and N by `table` [2^m, 2^n]; as hardware it is `circuit`, if there is one."""
+
+    name = "bit.lookup"
+
+    stored = operand_def(IntegerType)
+    broadcast = operand_def(IntegerType)
+    result = result_def(IntegerType)
+    table = prop_def(DenseIntOrFPElementsAttr)
+    circuit = opt_prop_def(CircuitAttr)
+
+    traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = (
+        "$stored `,` $broadcast `in` $table (`as` $circuit^)? attr-dict"
+        " `:` type($stored) `,` type($broadcast) `->` type($result)"
+    )
+
+    def __init__(
+        self,
+        stored: SSAValue,
+        broadcast: SSAValue,
+        result: IntegerType,
+        table: DenseIntOrFPElementsAttr,
+        circuit: CircuitAttr | None,
+    ) -> None:
+        super().__init__(
+            operands=[stored, broadcast],
+            result_types=[result],
+            properties={"table": table, "circuit": circuit},
+        )
+
+    def products(self) -> NDArray[np.uint64]:
+        """The table [2^m, 2^n]."""
+        shape = self.table.get_shape()
+        return np.frombuffer(self.table.data.data, "<u4").reshape(shape).astype(np.uint64)
+
+    def verify_(self) -> None:
+        """The table is of i32, has an entry for each pair, and all of them fit the result."""
+        shape = (1 << width(self.stored), 1 << width(self.broadcast))
+        if self.table.get_shape() != shape or self.table.get_element_type() != i32:
+            raise verify_fail(self, f"needs a table of {shape[0]}x{shape[1]}xi32")
+        largest = int(self.products().max())
+        if largest >> width(self.result):
+            raise verify_fail(self, f"a product of {largest} exceeds {width(self.result)} bits")
+
+
+Bit = Dialect("bit", [RowOp, DecodeOp, ReadOp, LookupOp], [CircuitAttr])

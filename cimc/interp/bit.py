@@ -58,7 +58,7 @@ _PREDICATES: dict[str, Callable[[Words, Words], NDArray[np.bool_]]] = {
 
 @register_impls
 class BitFunctions(InterpreterFunctions):
-    """The three ops of the array."""
+    """The ops of the array, and tables."""
 
     @impl(bit.RowOp)
     def run_row(self, interpreter: Interpreter, op: bit.RowOp, args: PythonValues) -> PythonValues:
@@ -94,6 +94,13 @@ class BitFunctions(InterpreterFunctions):
             on = (lines >> _constant(r)) & _constant(1)
             read = read | on * row
         return (read,)
+
+    @impl(bit.LookupOp)
+    def run_lookup(
+        self, interpreter: Interpreter, op: bit.LookupOp, args: PythonValues
+    ) -> PythonValues:
+        """The entry of the table."""
+        return (op.products()[args[0], args[1]],)
 
 
 @register_impls

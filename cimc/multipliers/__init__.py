@@ -13,6 +13,7 @@ from pkgutil import iter_modules
 from cimc.diagnostics import InvalidInput, did_you_mean
 from cimc.multipliers.base import ArrayConfig, ErrorStats, error_stats
 from cimc.multipliers.family import Family
+from cimc.multipliers.files import from_file, is_file_name
 from cimc.multipliers.multiplier import Multiplier
 
 __all__ = [
@@ -41,13 +42,18 @@ def _scan() -> tuple[dict[str, Multiplier], tuple[Family, ...]]:
     return {multiplier.name: multiplier for multiplier in found}, tuple(families)
 
 
-@cache
 def get(name: str) -> Multiplier:
-    """The multiplier called `name`.
+    """The multiplier called `name`, or that of the file `name` (.npy, .v, .sv).
 
     Raises:
-        InvalidInput: there is none; the message proposes the nearest name.
+        InvalidInput: there is none, with the nearest name; or the file holds no multiplier.
+        ToolMissing: a circuit needs a simulator, and none is installed.
     """
+    return from_file(name) if is_file_name(name) else _named(name)
+
+
+@cache
+def _named(name: str) -> Multiplier:
     library, known = _scan()
     if name in library:
         return library[name]

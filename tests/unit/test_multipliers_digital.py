@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,8 @@ from xdsl.utils.exceptions import PassFailedException
 
 from cimc import multipliers
 from cimc.api import CompiledModel, compile
+from cimc.backend import synthesis
+from cimc.cli.main import run
 from cimc.diagnostics import InvalidInput
 from cimc.dialects.nn import WeightedOp
 from cimc.interp import nn
@@ -139,3 +144,35 @@ def test_the_interpreter_runs_them(lenet: CompiledModel) -> None:
     np.testing.assert_array_equal(outputs["exact"], outputs["exact-dadda"])
     errors = [np.square(outputs[n] - outputs["exact"]).mean() for n in ("drum-k6", "drum-k3")]
     assert 0 < errors[0] < errors[1]
+
+
+def test_plot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "errors.png"
+    assert run(["multipliers", "drum-k3", "--plot", str(picture)]) == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert run(["multipliers", "drum-k3", "--plot", str(tmp_path / "errors.xyz")]) == 1
+    assert "cannot write the picture: Format 'xyz' is not supported" in capsys.readouterr().err
+    assert run(["multipliers", "drum-k3", "drum-k4", "--plot", str(picture)]) == 2
+
+
+def test_plot_without_matplotlib(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert run(["multipliers", "drum-k3", "--plot", "x.png"]) == 1
+    message = "error: drawing needs matplotlib; pip install 'cimc[plot]'\n"
+    assert capsys.readouterr().err.endswith(message)
+
+
+@pytest.mark.tools
+def test_cells(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    if shutil.which("yosys"):
+        assert run(["multipliers", "--cells", "trunc-c8", "exact-dadda"]) == 0
+        rows = re.findall(r"^\S+ +- +- +(\d+) +(\d+) ", capsys.readouterr().out, re.MULTILINE)
+        (_, small), (_, large) = rows
+        assert 30 < int(small) < int(large)
+    monkeypatch.setattr(synthesis, "which", lambda tool: None)
+    assert run(["multipliers", "--cells", "trunc-c8"]) == 1
+    assert capsys.readouterr().err.endswith("counting cells needs yosys; apt install yosys\n")
