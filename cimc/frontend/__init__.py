@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from cimc.frontend.data import Calibration, load_calibration, noise
 from cimc.frontend.importer import load, survey
-from cimc.frontend.model import ImportedModel, NodeOutcome, TensorInfo
+from cimc.frontend.model import ImportedModel, TensorInfo
+from cimc.frontend.outcomes import NodeOutcome
 from cimc.frontend.preprocess import Preprocess
 
 __all__ = [

@@ -28,6 +28,10 @@ def check_arity(node: Node) -> None:
     for i, parameter in enumerate(schema.inputs):
         if parameter.option == single and not node.given(i):
             raise node.invalid(f"input {i} is missing")
+    variadic = defs.OpSchema.FormalParameterOption.Variadic
+    if any(p.option == variadic for p in schema.outputs) and "" in node.proto.output:
+        # onnxruntime does not check this, and crashes
+        raise node.invalid(f"output {list(node.proto.output).index('')} has no name")
     _check_most(node, "inputs", node.proto.input, schema.max_input)
     _check_most(node, "outputs", node.proto.output, schema.max_output)
 

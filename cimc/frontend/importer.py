@@ -33,7 +33,7 @@ from cimc.frontend.host import (
 from cimc.frontend.host_merge import drop_unused, merge_host_ops
 from cimc.frontend.host_node import copied, hosted
 from cimc.frontend.inputs import argument_of
-from cimc.frontend.model import ImportedModel, NodeOutcome, Outcome, TensorInfo
+from cimc.frontend.model import ImportedModel, TensorInfo
 from cimc.frontend.node import (
     MissingInput,
     Node,
@@ -44,6 +44,7 @@ from cimc.frontend.node import (
     holds_codes,
     is_constant,
 )
+from cimc.frontend.outcomes import NodeOutcome, Outcomes
 from cimc.frontend.read import opset_of, read_model, stored_array
 from cimc.frontend.registry import IMPORTERS, load_importers
 from cimc.frontend.shapes import inferred_shapes
@@ -80,13 +81,10 @@ def survey(path: Path) -> tuple[list[NodeOutcome], ImportedModel | None]:
     try:
         model = importer.run()
     except UnsupportedModel:
-        if all(each.outcome != "unsupported" for each in importer.outcomes.values()):
+        if not importer.outcomes.unsupported:
             raise
         model = None
-    return [importer.outcomes[index] for index in sorted(importer.outcomes)], model
-
-
-SEVERITY: tuple[Outcome, ...] = ("folded", "mapped", "host", "unsupported")
+    return importer.outcomes.in_order(), model
 
 
 class Importer:
@@ -101,7 +99,7 @@ class Importer:
         self.values: dict[str, Operand | None] = {}
         self.steps: dict[str, Steps] = {}
         self.unsupported: list[str] = []
-        self.outcomes: dict[int, NodeOutcome] = {}
+        self.outcomes = Outcomes()
         graph = model.graph
         self.used = frozenset(name for n in graph.node for name in n.input)
         self.used |= {o.name for o in graph.output}
@@ -194,10 +192,10 @@ class Importer:
         try:
             results = self.results(node)
             computed = any(isinstance(y, SSAValue) for y in results)
-            self.note(node, "mapped" if computed else "folded")
+            self.outcomes.note(node, "mapped" if computed else "folded")
         except MissingInput:
             results = []
-            self.note(node, "mapped")
+            self.outcomes.note(node, "mapped")
         except NodeRefused as e:
             results = self.on_host(node, str(e)) if self.whole else self.refused(node, str(e))
         except NodeUnsupported as e:
@@ -208,21 +206,9 @@ class Importer:
         guesses = [self.placeholder(n) if tensors and not codes else None for n in missing]
         self.values.update(zip(proto.output, [*results, *guesses], strict=False))
 
-    def note(self, node: Node, outcome: Outcome, reason: str = "") -> None:
-        """Keep what became of `node`; of the operators that one stands for, the worst counts."""
-        before = self.outcomes.get(node.index)
-        if before and SEVERITY.index(before.outcome) > SEVERITY.index(outcome):
-            return
-        proto = self.model.graph.node[node.index]
-        constants = [v for v in map(self.values.get, proto.input) if is_constant(v)]
-        count = sum(v.size for v in constants if v.dtype.kind == "f")
-        self.outcomes[node.index] = NodeOutcome(
-            node.index, node.name, operator_name(proto), outcome, reason, count
-        )
-
     def refused(self, node: Node, what: str) -> list[Operand | None]:
         """Note that `node` cannot be compiled; no results."""
-        self.note(node, "unsupported", what)
+        self.outcomes.note(node, "unsupported", what)
         self.unsupported.append(f"{node.where}: {what}")
         return []
 
@@ -263,7 +249,7 @@ class Importer:
         """Results of `node` on the host, because of `reason`; notes it when it cannot run there."""
         try:
             results = hosted(node, reason, self.model.opset_import, self.shapes)
-            self.note(node, "host", reason)
+            self.outcomes.note(node, "host", reason)
             return results
         except HostRefused as e:
             known = operator_name(node.proto) in IMPORTERS

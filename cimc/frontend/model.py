@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from xdsl.dialects.builtin import ModuleOp
 
@@ -17,24 +16,6 @@ class TensorInfo:
 
     name: str
     shape: tuple[int, ...]
-
-
-Outcome = Literal["mapped", "folded", "host", "unsupported"]
-
-
-@dataclass(frozen=True)
-class NodeOutcome:
-    """What import made of an ONNX node."""
-
-    index: int
-    name: str
-    operator: str
-    outcome: Outcome
-    """``folded`` when nothing of it is left to compute: constants, views, what is not read."""
-    reason: str = ""
-    """Why it runs on the host, or cannot be compiled; with the attribute at fault."""
-    parameters: int = 0
-    """Constant numbers that it reads, weights and biases."""
 
 
 @dataclass(frozen=True)

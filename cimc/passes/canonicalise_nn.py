@@ -24,7 +24,7 @@ from xdsl.pattern_rewriter import (
     op_type_rewrite_pattern,
 )
 
-from cimc.diagnostics import fuse_locs
+from cimc.diagnostics import fuse_locs, pass_fail
 from cimc.dialects.nn import (
     ActivatedOp,
     AveragePoolOp,
@@ -141,7 +141,7 @@ class FoldPad(RewritePattern):
         if not isinstance(op, ConvOp | AveragePoolOp | MaxPoolOp):
             return
         pad = op.x.owner
-        if not isinstance(pad, PadOp):
+        if not isinstance(pad, PadOp) or pad.value.value.data != 0:
             return
         pads = [a + b for a, b in zip(op.pads.get_values(), pad.pads.get_values(), strict=True)]
         properties = op.properties | {"pads": int_array(pads)}
@@ -177,6 +177,8 @@ class PadByConv(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: PadOp, rewriter: PatternRewriter) -> None:
         """Rewrite a padding."""
+        if op.value.value.data != 0:
+            raise pass_fail(op, f"pads with {op.value.value.data}; only zeros have a mapping")
         channels = shape_of(op.x)[1]
         properties = depthwise_properties(channels, op.pads.get_values())
         ones = np.ones((channels, 1, 1, 1), np.float32)

@@ -273,6 +273,21 @@ BROKEN = {
         {},
         "m.onnx node #0 'y_Conv' (Conv): input 1 is missing",
     ),
+    "too many inputs": (
+        [node("Relu", ["x", "x"])],
+        {},
+        "m.onnx node #0 'y_Relu' (Relu): has 2 inputs; Relu has at most 1",
+    ),
+    "twice in one node": (
+        [make_node("Split", ["x"], ["y", "y"], name="s", axis=2)],
+        {},
+        "m.onnx node #0 's' (Split): output 'y' is defined twice",
+    ),
+    "nameless output": (
+        [make_node("Split", ["x"], ["a", "", "y"], name="s", axis=2)],
+        {},
+        "m.onnx node #0 's' (Split): output 1 has no name",
+    ),
     "channels": (
         [node("Conv", ["x", "w"])],
         {"w": random(4, 2, 3, 3)},
