@@ -156,7 +156,13 @@ def output_axis(node: Node) -> int:
 def bias_scale(node: Node) -> Constant:
     """Step of the bias of a layer, one value or one an output."""
     alpha = next((a.f for a in node.proto.attribute if a.name == "alpha"), 1.0)
-    product = node.weight(1) * node.weight(4) * np.float32(alpha)
+    x, w = node.weight(1), node.weight(4)
+    if x.size != 1 or w.ndim > 1:
+        raise node.invalid(
+            f"scales have the shapes {list(x.shape)} and {list(w.shape)}; the input has one, the "
+            "weights one or one an output"
+        )
+    product = x * w * np.float32(alpha)
     return product.reshape(-1) if product.size > 1 else product.reshape(())
 
 

@@ -94,6 +94,15 @@ def check(first: int, count: int) -> None:
     assert not problems, "\n".join(problems)
 
 
+KEPT = (142, 151, 278, 307, 554, 2244, 2479, 2653, 9594)
+"""Seeds that once made cimc fail."""
+
+
+@pytest.mark.parametrize("seed", KEPT)
+def test_kept_mutants(seed: int) -> None:
+    check(seed, 1)
+
+
 def test_some_mutants() -> None:
     check(0, 150)
 
