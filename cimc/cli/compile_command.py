@@ -17,6 +17,7 @@ from cimc.backend.compiler import AfterPass, print_module
 from cimc.backend.output_dir import check_replaceable
 from cimc.backend.terminal_table import report_text
 from cimc.cli.main import COMMANDS, command_overview
+from cimc.cli.model_options import add_model_options, positive
 from cimc.cli.progress import Progress
 from cimc.diagnostics import InvalidModel, UsageError, did_you_mean
 from cimc.passes.pipeline import PIPELINE
@@ -37,29 +38,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-o", dest="output", metavar="DIR", help="output directory (build/MODEL's name)"
     )
-    _add_model_options(parser)
+    add_model_options(parser)
     _add_verify_options(parser)
     _add_debug_options(parser)
     return parser
-
-
-def _add_model_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("numbers")
-    group.add_argument(
-        "--calibration",
-        metavar="FILE|DIR",
-        help=".npy, .npz or folder of images that activation ranges come from "
-        "(without it: seeded noise, and the report says so)",
-    )
-    group.add_argument(
-        "--preprocess",
-        metavar="FILE",
-        help="JSON that says how images become inputs (MODEL.preprocess.json)",
-    )
-    group.add_argument("--multiplier", metavar="NAME", help="for all layers (the target's own)")
-    group.add_argument(
-        "--plan", metavar="FILE", help="precision and multiplier by layer: an edited plan.json"
-    )
 
 
 def _add_verify_options(parser: argparse.ArgumentParser) -> None:
@@ -72,7 +54,7 @@ def _add_verify_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--simulator", choices=("verilator", "icarus"), default="verilator")
     group.add_argument(
-        "--images", type=_positive, default=1, metavar="N", help="inputs to verify (%(default)s)"
+        "--images", type=positive, default=1, metavar="N", help="inputs to verify (%(default)s)"
     )
     group.add_argument(
         "--verify-each",
@@ -95,12 +77,6 @@ def _add_debug_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("-v", "--verbose", action="store_true", help="a line for every step")
     group.add_argument("--debug", action="store_true", help="tracebacks for errors")
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a positive number")
-    return int(text)
 
 
 def run(argv: Sequence[str]) -> int:

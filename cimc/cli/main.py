@@ -19,6 +19,8 @@ from cimc.diagnostics import CimcError, UsageError
 COMMANDS = {
     "compile": "compile a model (the default: `cimc MODEL` means `cimc compile MODEL`)",
     "inspect": "show what becomes of each node of a model, before any work",
+    "run": "run images through the bit-true emulation",
+    "evaluate": "accuracy on a data set: top-1, top-5, agreement, SQNR",
     "targets": "list the targets",
     "multipliers": "list the multipliers with their rows, reads and errors",
 }

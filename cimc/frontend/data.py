@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,14 +94,24 @@ def check_names(model: ImportedModel, data: Mapping[str, Any]) -> None:
         raise InvalidInput(f"calibration is for {sorted(data)}, the model's inputs are {wanted}")
 
 
-def read_input(path: Path, info: TensorInfo, how: Preprocess | None, inputs: int) -> NDArray[Any]:
-    """The array for input `info` in `path`: .npy, .npz or a folder of images."""
+def read_input(
+    path: Path,
+    info: TensorInfo,
+    how: Preprocess | None,
+    inputs: int,
+    names: Sequence[str] | None = None,
+) -> NDArray[Any]:
+    """The array for input `info` in `path`: .npy, .npz or a folder of images.
+
+    `names` are what the only input's array of an .npz may be called, the preferred one first.
+    """
+    what = "calibration" if names is None else "data"
     if path.is_dir():
         return read_images(path, info, how)
     if not path.exists():
-        raise InvalidInput(f"{path}: no such calibration file or folder")
+        raise InvalidInput(f"{path}: no such {what} file or folder")
     if path.suffix not in (".npy", ".npz"):
-        raise InvalidInput(f"{path}: calibration must be .npy, .npz or a folder of images")
+        raise InvalidInput(f"{path}: {what} must be .npy, .npz or a folder of images")
     try:
         found: Any = np.load(path, allow_pickle=False)
         if isinstance(found, np.ndarray):
@@ -109,16 +119,22 @@ def read_input(path: Path, info: TensorInfo, how: Preprocess | None, inputs: int
                 raise InvalidInput(f"{path}: {inputs} inputs need an .npz, one array each")
             return found
         with found:
-            return found[array_name(path, list(found.files), info, inputs)]
+            return found[array_name(path, list(found.files), info, inputs, names)]
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as e:
         reason = str(e).splitlines()[0] if str(e) else type(e).__name__
         raise InvalidInput(f"{path}: not a readable array file: {reason}") from e
 
 
-def array_name(path: Path, names: list[str], info: TensorInfo, inputs: int) -> str:
+def array_name(
+    path: Path,
+    names: list[str],
+    info: TensorInfo,
+    inputs: int,
+    preferred: Sequence[str] | None = None,
+) -> str:
     """Which array of an .npz is for input `info`."""
-    candidates = (info.name, *ARRAY_NAMES) if inputs == 1 else (info.name,)
-    for name in candidates:
+    usual = (info.name, *ARRAY_NAMES) if inputs == 1 else (info.name,)
+    for name in preferred or usual:
         if name in names:
             return name
     if inputs == 1 and len(names) == 1:
@@ -135,27 +151,37 @@ def read_images(folder: Path, info: TensorInfo, how: Preprocess | None) -> Float
         raise InvalidInput(f"{folder}: holds no images ({', '.join(IMAGE_SUFFIXES)})")
     if how is None:
         raise InvalidInput(f"{folder}: {NEEDS_PREPROCESS}")
+    return np.stack([read_image(file, info, how) for file in files[:MOST_IMAGES]])
+
+
+def read_image(file: Path, info: TensorInfo, how: Preprocess | None) -> Floats:
+    """The preprocessed image in `file`: [C, H, W]."""
+    if how is None:
+        raise InvalidInput(f"{file}: {NEEDS_PREPROCESS}")
     mode = "L" if how.channels == 1 or info.shape[1] == 1 else "RGB"
-    found: list[Floats] = []
-    for file in files[:MOST_IMAGES]:
-        try:
-            with Image.open(file) as image:
-                pixels = np.asarray(image.convert(mode))
-        except (OSError, ValueError, Image.DecompressionBombError) as e:
-            raise InvalidInput(f"{file}: not a readable image: {e}") from e
-        x = how(pixels.reshape(1, *pixels.shape[:2], -1))
-        check_shape(x, info, f"{file} after preprocessing")
-        found.append(x[0])
-    return np.stack(found)
+    try:
+        with Image.open(file) as image:
+            pixels = np.asarray(image.convert(mode))
+    except (OSError, ValueError, Image.DecompressionBombError) as e:
+        raise InvalidInput(f"{file}: not a readable image: {e}") from e
+    x = how(pixels.reshape(1, *pixels.shape[:2], -1))
+    check_shape(x, info, f"{file} after preprocessing")
+    return x[0]
 
 
-def as_input(array: NDArray[Any], info: TensorInfo, how: Preprocess | None, source: str) -> Floats:
-    """Float arrays as they are, integer arrays preprocessed; at most `MOST_IMAGES`.
+def as_input(
+    array: NDArray[Any],
+    info: TensorInfo,
+    how: Preprocess | None,
+    source: str,
+    most: int | None = MOST_IMAGES,
+) -> Floats:
+    """Float arrays as they are, integer arrays preprocessed; at most `most`, if that is given.
 
     Integer images are [N, H, W], [N, C, H, W] or [N, H, W, C].
     """
-    what = f"{source}: calibration for input '{info.name}'"
-    array = array[:MOST_IMAGES] if array.ndim else array
+    what = f"{source}: {'calibration' if most else 'data'} for input '{info.name}'"
+    array = array[:most] if array.ndim else array
     if array.dtype.kind == "f":
         x = array.astype(np.float32)
     elif array.dtype.kind in "iu":

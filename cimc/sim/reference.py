@@ -42,6 +42,13 @@ class FloatReference:
         stacked = [np.concatenate(column).astype(np.float64) for column in columns]
         return dict(zip(self.output_names, stacked, strict=True))
 
+    def at_once(self, inputs: Arrays, batch: int | None) -> dict[str, NDArray[np.float64]]:
+        """The same, all images together where the file does not fix a batch."""
+        if batch is not None:
+            return self(inputs, batch)
+        found = self._answers({name: x.astype(np.float32) for name, x in inputs.items()})
+        return {n: y.astype(np.float64) for n, y in zip(self.output_names, found, strict=True)}
+
     def _answers(self, inputs: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
         try:
             return self._run(inputs)
