@@ -15,7 +15,8 @@ from xdsl.ir import SSAValue
 
 from cimc.dialects.nn import QuantType, quant_of
 from cimc.frontend.host import operator_name
-from cimc.frontend.node import Constant, Node
+from cimc.frontend.node import Constant, Node, Operand
+from cimc.frontend.view import View
 
 KEEP_CODES = frozenset(
     (
@@ -109,10 +110,16 @@ def desugar(node: Node) -> Parts | None:
     if key == CONCAT:
         return concat(node)
     if key not in ("DequantizeLinear", "com.microsoft.DequantizeLinear"):
-        kinds = [quant_of(v) if isinstance(v, SSAValue) else None for v in node.inputs]
+        kinds = [codes_of(value) for value in node.inputs]
         if any(kind is not None for kind in kinds):
             return on_codes(node, kinds)
     return None
+
+
+def codes_of(value: Operand | None) -> QuantType | None:
+    """Type of the codes that `value` holds, if it does."""
+    base = value.base if isinstance(value, View) else value
+    return quant_of(base) if isinstance(base, SSAValue) else None
 
 
 def tag_of(node: Node) -> str:

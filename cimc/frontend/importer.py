@@ -280,12 +280,12 @@ class Importer:
     def output(self, name: str) -> Tensor:
         """The tensor that the graph returns as `name`."""
         value = self.value(name, f"{self.path.name} output '{name}'")
-        if isinstance(value, View):
-            value = self.builder.tensor(value)
         if value is not None and holds_codes(value):
             raise UnsupportedModel(
                 f"{self.path.name} output '{name}': holds codes; end with DequantizeLinear"
             )
+        if isinstance(value, View):
+            value = self.builder.tensor(value)
         if value is None or is_constant(value) or value in self.block.args:
             if self.whole and value is not None:
                 return copied(self.builder, name, value)

@@ -284,5 +284,6 @@ def is_constant(value: Operand | None) -> TypeIs[Constant]:
 
 
 def holds_codes(value: Operand | None) -> bool:
-    """`value` is a quantised tensor."""
-    return isinstance(value, SSAValue) and quant_of(value) is not None
+    """`value` is a quantised tensor, or a view of one."""
+    base = value.base if isinstance(value, View) else value
+    return isinstance(base, SSAValue) and quant_of(base) is not None

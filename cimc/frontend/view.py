@@ -43,6 +43,10 @@ class View:
         """Shape of the result."""
         return sizes(self.layout)
 
+    def of(self, base: SSAValue[Any], name: str) -> View:
+        """The same view of `base`, called `name`."""
+        return View(base, self.layout, name, self.steps)
+
 
 def layout_of(shape: Sequence[int]) -> Layout:
     """The layout of a tensor as it is."""

@@ -5,13 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from xdsl.dialects.builtin import TensorType, f32
+from xdsl.dialects.builtin import IntegerType, TensorType, f32
 
-from cimc.dialects.nn import DequantizeOp, QuantizeOp, QuantType, int_attr, quant_of, shape_of
+from cimc.dialects.nn import (
+    DequantizeOp,
+    QuantizeOp,
+    QuantType,
+    int_attr,
+    quant_of,
+    shape_of,
+    tensor_of,
+)
 from cimc.frontend.codes import STORAGE, Grid, equal_zeros, read_grid
-from cimc.frontend.node import Constant, Node, Tensor, Value, is_tensor
+from cimc.frontend.node import Constant, Node, Operand, Tensor, is_constant
 from cimc.frontend.registry import onnx_op
 from cimc.frontend.steps import Steps
+from cimc.frontend.view import View, plan
 
 UINT8 = 2
 OUTPUT_DTYPES = {0: np.uint8, UINT8: np.uint8, 3: np.int8}
@@ -19,7 +28,7 @@ OUTPUT_DTYPES = {0: np.uint8, UINT8: np.uint8, 3: np.int8}
 
 
 @onnx_op("QuantizeLinear", "com.microsoft.QuantizeLinear")
-def quantize_linear(node: Node) -> Value:
+def quantize_linear(node: Node) -> Operand:
     """QuantizeLinear-10 .. 25 to int8 or uint8; activations with one scale."""
     axis = node.attr_int("axis", 1)
     refuse_blocks(node)
@@ -28,22 +37,27 @@ def quantize_linear(node: Node) -> Value:
     if wanted not in OUTPUT_DTYPES:
         raise node.refused(f"attribute output_dtype={wanted}; only UINT8 and INT8 are supported")
     grid = codes_grid(node, read_grid(node, 1, 2, OUTPUT_DTYPES[wanted]))
-    x = node.value(0)
-    if not is_tensor(x):
+    x = node.operand(0)
+    if is_constant(x):
         scale, zero = along(node, grid, x, axis)
         return np.clip(np.rint(node.weight(0) / scale) + zero, *grid.limits).astype(grid.zero.dtype)
     kind = activation_type(node, grid)
-    return quantised(node, x, kind, *kind.limits)
+    if isinstance(x, View) and is_apart(x):
+        return x.of(quantised(node, x.base, kind, *kind.limits), node.proto.output[0])
+    return quantised(node, node.tensor(0), kind, *kind.limits)
 
 
 @onnx_op("DequantizeLinear", "com.microsoft.DequantizeLinear")
-def dequantize_linear(node: Node) -> Value:
+def dequantize_linear(node: Node) -> Operand:
     """DequantizeLinear-10 .. 25 of codes, constants of int8, uint8 or int32."""
     axis = node.attr_int("axis", 1)
     refuse_blocks(node)
     node.ignore("output_dtype")
-    x = node.value(0)
-    if is_tensor(x):
+    x = node.operand(0)
+    if isinstance(x, View):
+        grid = codes_grid(node, read_grid(node, 1, 2))
+        return x.of(dequantised(node, x.base, grid), node.proto.output[0])
+    if not is_constant(x):
         return dequantised(node, x, codes_grid(node, read_grid(node, 1, 2)))
     if x.dtype not in STORAGE and x.dtype != np.int32:
         raise node.refused(
@@ -101,6 +115,11 @@ def activation_type(node: Node, grid: Grid) -> QuantType:
     return QuantType.of(signed, float(scales[0]), equal_zeros(node, grid))
 
 
+def is_apart(view: View) -> bool:
+    """`view` is nothing that the machine makes; converting what it is a view of saves a detour."""
+    return plan(view.layout, shape_of(view.base)) is None
+
+
 def quantised(node: Node, x: Tensor, kind: QuantType, low: int, high: int) -> Tensor:
     """Emit the conversion of floats `x` to codes `low`..`high`."""
     if quant_of(x) is not None:
@@ -113,6 +132,8 @@ def dequantised(node: Node, x: Tensor, grid: Grid) -> Tensor:
     """Emit the conversion of codes `x` to floats; `grid` must be what they were made with."""
     kind, wanted = quant_of(x), activation_type(node, grid)
     if kind is None:
+        if isinstance(tensor_of(x).get_element_type(), IntegerType):
+            raise node.unsupported("input 0 holds codes that the host has made")
         raise node.invalid("input 0 holds no codes")
     if kind != wanted:
         raise node.refused(
