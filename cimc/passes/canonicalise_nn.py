@@ -156,7 +156,7 @@ class FoldPad(RewritePattern):
         if isinstance(op, MaxPoolOp) and not is_positive(pad.x):
             return
         new = type(op)([pad.x], op.y.type, properties)
-        new.location = fuse_locs(pad, op)
+        new.location = fuse_locs(op, pad)  # a layer is called by its first node
         rewriter.replace(op, new)
 
 

@@ -6,9 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from small_onnx import model, node, random, save
 
 from cimc import targets
+from cimc.api import compile
 from cimc.diagnostics import InvalidInput
 from cimc.frontend import load
 from cimc.passes.assign_multiplier import AssignMultiplierPass
@@ -107,3 +110,11 @@ def test_json_has_only_choices():
     assert json.dumps(Plan((LayerPlan("a", "exact"),)).to_json()) == (
         '{"layers": [{"node": "a", "multiplier": "exact"}]}'
     )
+
+
+def test_a_layer_keeps_its_name_when_a_padding_joins_it(tmp_path: Path):
+    nodes = [node("Pad", ["x", "p"], "a"), node("Conv", ["a", "w"])]
+    constants = {"p": np.array([0, 0, 1, 1, 0, 0, 1, 1]), "w": random(4, 3, 3, 3)}
+    plan = Plan((LayerPlan("y_Conv", "exact"),))
+    compiled = compile(save(model(nodes, constants), tmp_path), plan=plan)
+    assert [layer.node for layer in Plan.of(compiled.network.quantised).layers] == ["y_Conv"]
