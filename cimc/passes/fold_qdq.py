@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import ReturnOp
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from cimc.diagnostics import InvalidInput
@@ -59,8 +59,14 @@ class FoldQdqPass(ModulePass):
 
 
 def keep_on_host(op: Operation) -> None:
-    """Drop a conversion to codes and back between the host and the host or the network's end."""
-    if not isinstance(op, QuantizeOp) or not isinstance(op.x.owner, HostOp | SoftmaxOp):
+    """Drop a conversion to codes and back between the host and the host or the network's end.
+
+    It must round only: where values may saturate, codes are what the model means.
+    """
+    if not isinstance(op, QuantizeOp) or not is_share(op.x.owner):
+        return
+    y, (low, high) = grid_of(op)
+    if low > y.zero or (high + 1 - y.zero) * y.scale_value < 1:
         return
     back = [use.operation for use in op.y.uses]
     ends = [use.operation for each in back for use in each.results[0].uses]
@@ -68,6 +74,15 @@ def keep_on_host(op: Operation) -> None:
     if on_host and all(isinstance(each, DequantizeOp) for each in back):
         for each in back:
             each.results[0].replace_all_uses_with(op.x)
+
+
+def is_share(op: Operation | Block) -> bool:
+    """`op` runs on the host and its results are in [0, 1]."""
+    if isinstance(op, SoftmaxOp):
+        return True
+    if not isinstance(op, HostOp) or len(op.results) > 1:
+        return False
+    return op.nodes.data.rpartition(", ")[2] in ("Softmax", "Sigmoid", "HardSigmoid", "Hardmax")
 
 
 def fold(op: Operation, forms: Forms) -> None:

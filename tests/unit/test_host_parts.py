@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from small_onnx import model, node, onnxruntime_result, save
 
 from cimc.api import CompiledModel, compile
@@ -116,6 +117,27 @@ def test_the_table_says_what_runs_on_the_host(tmp_path: Path) -> None:
     compiled = compile(save(model(nodes, {"w": WEIGHTS["w"]}), tmp_path))
     text = report_text(compiled.report)
     assert "operator Softmax has no unit on the machine; 24 bytes to the host, 24 back" in text
+
+
+def test_codes_between_host_nodes_saturate(tmp_path: Path) -> None:
+    nodes = [
+        node("LRN", ["x"], "l", size=3),
+        node("QuantizeLinear", ["l", "s", "z"], "q"),
+        node("DequantizeLinear", ["q", "s", "z"], "d"),
+        node("LRN", ["d"], "y", size=3),
+    ]
+    path = save(model(nodes, {"s": np.float32(0.02), "z": np.int8(100)}), tmp_path)
+    compiled = compile(path, calibration={"x": X})
+    (found,) = compiled.run(None, {"x": X})
+    truth = onnxruntime_result(path, {"x": X})
+    assert (np.abs(truth - onnxruntime_result_without_codes(tmp_path)) > 0.5).any()
+    np.testing.assert_allclose(found, truth, atol=1e-5)
+
+
+def onnxruntime_result_without_codes(folder: Path) -> NDArray[np.float32]:
+    """Two normalisations, as if nothing lay between them."""
+    nodes = [node("LRN", ["x"], "l", size=3), node("LRN", ["l"], "y", size=3)]
+    return onnxruntime_result(save(model(nodes), folder, "floats.onnx"), {"x": X})
 
 
 def test_missing_and_unknown_inputs(compiled: CompiledModel) -> None:
