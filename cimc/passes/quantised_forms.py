@@ -121,10 +121,10 @@ class Forms:
 
 
 def narrowed(op: NnOp, y: QuantType, ends: Ends) -> Ends:
-    """`ends`, narrowed by the activation of `op`."""
+    """`ends`, narrowed by the activation of `op`; the nearest of them where it lies beyond."""
     interval = (clamp_of(op) if isinstance(op, ActivatedOp | ReluOp | ClipOp) else None) or NO_CLAMP
     first, last = (round(end / y.scale_value) + y.zero for end in interval)
-    low, high = (min(max(end, first), last) for end in ends)
+    low, high = (min(max(end, ends[0]), ends[1]) for end in (first, last))
     return low, high
 
 
