@@ -180,10 +180,12 @@ class _Scheduler:
         need = input_rows(op, kind, rows)
         inside = range(max(need.start, 0), min(need.stop, kind.hwc[0]))
         view = self._strip_view(op, number, place.address.data, need)
-        offset, size = _row_bytes(View(kind, 0), inside)
-        dram = place.address.data + offset
-        address = wrap_address(view.origin + offset)
-        self._move(Opcode.LOAD, dram, address, size, f"load rows {inside.start}..{inside.stop - 1}")
+        if inside:  # else the strip lies in the padding
+            offset, size = _row_bytes(View(kind, 0), inside)
+            dram = place.address.data + offset
+            address = wrap_address(view.origin + offset)
+            comment = f"load rows {inside.start}..{inside.stop - 1}"
+            self._move(Opcode.LOAD, dram, address, size, comment)
         if wanted is not None:
             self.schedule.steps += vector.fill_halo(view, need, wanted, self.geometry)
         return view

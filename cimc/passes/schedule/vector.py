@@ -91,9 +91,12 @@ def fill_halo(x: View, rows: range, value: int, geometry: Geometry) -> list[Step
     height, width, channels = x.type.hwc
     _, left, _, right = x.type.margins
     first, last = max(rows.start, 0), min(rows.stop, height) - 1
-    head = x.type.offset(first, 0) - x.type.offset(rows.start, -left)
-    tail = x.type.offset(rows.stop, -left) - x.type.offset(last, width)
-    start = wrap_address(x.origin + x.type.offset(rows.start, -left))
+    begin, end = x.type.offset(rows.start, -left), x.type.offset(rows.stop, -left)
+    start = wrap_address(x.origin + begin)
+    if first > last:
+        return _fill(start, end - begin, 1, 0, value, geometry)
+    head = x.type.offset(first, 0) - begin
+    tail = end - x.type.offset(last, width)
     steps = _fill(start, head, 1, 0, value, geometry)
     sides = (left + right) * channels
     steps += _fill(x.address(first, width), sides, last - first, x.type.pitch, value, geometry)
