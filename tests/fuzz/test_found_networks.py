@@ -1,0 +1,82 @@
+"""Networks that random ones have shrunk to: each failed once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from onnx import NodeProto
+from random_networks import SMALL, RandomNetwork, tight
+from small_onnx import model, node, random
+from test_random_networks import check
+
+from cimc.passes.plan import Plan
+from cimc.targets import Target
+
+
+def through_codes(x: str, y: str, scale: str, zero: str) -> list[NodeProto]:
+    """`y` is `x`, brought to codes and back."""
+    return [
+        node("QuantizeLinear", [x, scale, zero], f"{x}_q"),
+        node("DequantizeLinear", [f"{x}_q", scale, zero], y),
+    ]
+
+
+Found = tuple[list[NodeProto], dict[str, NDArray[Any]], tuple[int, ...], Target]
+"""Nodes, constants, shape of `x` without the batch, target."""
+
+NETWORKS: dict[str, Found] = {
+    "a clip that ends above the codes": (
+        [
+            *through_codes("x", "d", "s", "z"),
+            node("Max", ["d", "c"], "m"),
+            *through_codes("m", "y", "t", "u"),
+        ],
+        {
+            "s": np.float32(0.02),
+            "z": np.uint8(128),
+            "c": np.float32(0.5),
+            "t": np.float32(0.0075),
+            "u": np.int8(64),
+        },
+        (3, 4, 4),
+        SMALL,
+    ),
+    "a clip that ends below the codes": (
+        [
+            *through_codes("x", "d", "s", "z"),
+            node("Min", ["d", "c"], "m"),
+            *through_codes("m", "y", "s", "u"),
+        ],
+        {
+            "s": np.float32(0.02),
+            "z": np.uint8(128),
+            "c": np.float32(-0.5),
+            "u": np.uint8(5),
+        },
+        (3, 4, 4),
+        SMALL,
+    ),
+    "strips that lie in the padding": (
+        [node("Conv", ["x", "w"], pads=[3, 1, 3, 0])],
+        {"w": random(6, 12, 1, 1)},
+        (12, 6, 6),
+        tight(256),
+    ),
+    "strips of a depthwise layer that lie in the padding": (
+        [node("Conv", ["x", "w"], pads=[3, 1, 3, 0], dilations=[1, 2], group=12)],
+        {"w": random(12, 1, 2, 2)},
+        (12, 6, 6),
+        tight(256),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_found(name: str) -> None:
+    nodes, constants, shape, target = NETWORKS[name]
+    proto = model(nodes, constants, shape=("N", *shape))
+    images = {"x": random(4, *shape)}
+    check(RandomNetwork(proto, images, "found", True, target, "exact", Plan()), "emulate")
