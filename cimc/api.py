@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cimc import targets
 from cimc.backend.artifacts import part_folders, systemverilog, write_artifacts
-from cimc.backend.compiler import AfterPass, Compilation, Network, compile_network
+from cimc.backend.compiler import AfterPass, Compilation, Network, Options, compile_network
 from cimc.backend.listing import listing
 from cimc.backend.output_dir import staged
 from cimc.backend.report import build_report
@@ -39,6 +39,7 @@ def compile(
     calibration: str | Path | Mapping[str, NDArray[Any]] | None = None,
     preprocess: str | Path | None = None,
     multiplier: str | None = None,
+    repair: str = "none",
     plan: str | Path | Plan | None = None,
     progress: Callable[[str], None] | None = None,
     after_pass: Sequence[AfterPass] = (),
@@ -53,6 +54,8 @@ def compile(
             it activation ranges come from noise and the report says so.
         preprocess: JSON file that says how images become inputs (default: MODEL.preprocess.json).
         multiplier: one for all layers (default: the target's).
+        repair: how much of the multipliers' error is undone in the integers, from calibration data:
+            "none", "gain", "channels" or "weights" (docs/passes.md).
         plan: precision and multiplier by layer, or the plan.json that holds them.
         progress: called with a line of text before each step.
         after_pass: each is called with a pass's name and the module behind every pass.
@@ -74,7 +77,9 @@ def compile(
     if verify_each:
         one = {name: array[:1] for name, array in given.arrays.items()}
         observers.append(MeaningChecker(ctx.weights, one))
-    return CompiledModel(compile_network(imported, ctx, multiplier, observers, say))
+    return CompiledModel(
+        compile_network(imported, ctx, Options(multiplier, repair), observers, say)
+    )
 
 
 def silent(text: str) -> None:

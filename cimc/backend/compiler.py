@@ -32,6 +32,8 @@ IMPORT = "import"
 """Name under which the state before the first pass is observed."""
 CUT = "cut"
 """Name under which each part of a network of several parts is observed, in their order."""
+REPAIR = "repair"
+"""The pass that changes integers of a quantised network by design."""
 QUANTISED = "nn-quantised"
 """The stage behind which a network is cut into parts."""
 STAGE_OF = {last or IMPORT: stage for stage, last in STAGE_AFTER.items()}
@@ -93,6 +95,8 @@ class Network:
     """Of the whole model, up to quantisation; the only part's, when there is one."""
     quantised: ModuleOp
     """The whole model, ``nn`` level, integers."""
+    unrepaired: ModuleOp
+    """The same before repair: with exact products it is what approximation is measured against."""
     stages: dict[str, str]
     """Text of the IR stages up to quantisation, with locations."""
     parts: tuple[Compilation | HostPart, ...]
@@ -121,12 +125,25 @@ class Network:
         return "// -----\n\n".join(program.stages[stage] for program in self.programs)
 
 
-def pipeline_until(stage: str, multiplier: str | None) -> list[ModulePass]:
-    """The passes that lead to IR `stage`; `multiplier` is the uniform one, or the target's."""
+@dataclass(frozen=True)
+class Options:
+    """What passes are told."""
+
+    multiplier: str | None = None
+    """For all layers; the target's own without one."""
+    repair: str = "none"
+    """Level of the pass `repair`."""
+
+
+def pipeline_until(stage: str, options: Options) -> list[ModulePass]:
+    """The passes that lead to IR `stage`."""
     last = STAGE_AFTER[stage]
     names = PIPELINE[: PIPELINE.index(last) + 1] if last else ()
-    options = {"assign-multiplier": {"multiplier": multiplier}}
-    return [PASSES[name]()(**options.get(name, {})) for name in names]
+    given = {
+        "assign-multiplier": {"multiplier": options.multiplier},
+        REPAIR: {"level": options.repair},
+    }
+    return [PASSES[name]()(**given.get(name, {})) for name in names]
 
 
 def print_module(module: ModuleOp) -> str:
@@ -163,7 +180,7 @@ def run_passes(
 def compile_network(
     model: ImportedModel,
     ctx: CimContext,
-    multiplier: str | None,
+    options: Options,
     after: Sequence[AfterPass] = (),
     say: Callable[[str], None] = lambda text: None,
 ) -> Network:
@@ -178,7 +195,10 @@ def compile_network(
         if stage := STAGE_OF.get(name):
             stages[stage] = print_module(module)
 
-    run_passes(ctx, model.module, pipeline_until(QUANTISED, multiplier), [keep, *after], say)
+    *passes, repair = pipeline_until(QUANTISED, options)
+    run_passes(ctx, model.module, passes, [keep, *after], say)
+    unrepaired = model.module.clone()
+    run_passes(ctx, model.module, [repair], [keep, *after], say, start=False)
     quantised = model.module.clone()
     segments = cut(model.module)
     parts: list[Compilation | HostPart] = []
@@ -190,15 +210,15 @@ def compile_network(
             parts.append(HostPart(segment.module, ctx.weights))
             continue
         own = ctx if len(segments.parts) == 1 else ctx.sibling()
-        parts.append(compile_segment(model, own, segment.module, multiplier, after, say))
-    return Network(model, ctx, quantised, stages, tuple(parts), segments.outputs)
+        parts.append(compile_segment(model, own, segment.module, options, after, say))
+    return Network(model, ctx, quantised, unrepaired, stages, tuple(parts), segments.outputs)
 
 
 def compile_segment(
     model: ImportedModel,
     ctx: CimContext,
     module: ModuleOp,
-    multiplier: str | None,
+    options: Options,
     after: Sequence[AfterPass],
     say: Callable[[str], None],
 ) -> Compilation:
@@ -210,6 +230,6 @@ def compile_segment(
         if (stage := STAGE_OF.get(name)) and name != IMPORT:
             stages[stage] = print_module(module)
 
-    passes = pipeline_until("bit", multiplier)[len(pipeline_until(QUANTISED, multiplier)) :]
+    passes = pipeline_until("bit", options)[len(pipeline_until(QUANTISED, options)) :]
     run_passes(ctx, module, passes, [keep, *after], say, start=False)
     return Compilation(model, ctx, quantised, module, stages, build(ctx, module))

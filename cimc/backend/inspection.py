@@ -10,7 +10,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from cimc.backend.compiler import Network, compile_network
+from cimc.backend.compiler import Network, Options, compile_network
 from cimc.backend.report import build_report
 from cimc.diagnostics import CimcError, node_names
 from cimc.frontend import NodeOutcome, noise, survey
@@ -67,7 +67,7 @@ def inspect(model: Path, target: Target, multiplier: str | None, plan: Plan | No
     calibration = noise({info.name: info.shape for info in imported.inputs}, count=1)
     ctx = CimContext(target, imported.weights, calibration, plan)
     try:
-        network = compile_network(imported, ctx, multiplier)
+        network = compile_network(imported, ctx, Options(multiplier))
     except CimcError as error:
         return Inspection([_without_layer(each) for each in outcomes], None, str(error))
     report = build_report(network)

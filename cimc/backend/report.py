@@ -21,6 +21,7 @@ from cimc.backend.compiler import Network
 from cimc.backend.host_report import host_reports
 from cimc.backend.layers import LayerReport, layer_reports
 from cimc.frontend.data import Calibration
+from cimc.passes.repair import Repaired
 from cimc.targets import Target
 
 SCHEMA = 1
@@ -96,6 +97,7 @@ def build_report(network: Network) -> dict[str, Any]:
             "ranges_are_real": calibration.ranges_are_real,
             "note": calibration_note(calibration),
         },
+        "repair": asdict(network.ctx.repaired or Repaired()),
         "errors": unmeasured_errors(),
         "cycles": {
             "estimated": cycles,

@@ -115,6 +115,7 @@ def _compile(args: argparse.Namespace, model: Path, progress: Progress) -> Compi
         calibration=args.calibration,
         preprocess=args.preprocess,
         multiplier=args.multiplier,
+        repair=args.repair,
         plan=args.plan,
         progress=progress,
         after_pass=[ir_printer(printed, sys.stderr)] if printed else [],

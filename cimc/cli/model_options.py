@@ -8,10 +8,11 @@ from pathlib import Path
 
 from cimc.api import CompiledModel, compile
 from cimc.diagnostics import InvalidModel
+from cimc.passes.repair import LEVELS
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """Calibration, preprocessing, multiplier, plan; docs/cli.md explains them."""
+    """Calibration, preprocessing, multiplier, repair, plan; docs/cli.md explains them."""
     group = parser.add_argument_group("numbers")
     group.add_argument(
         "--calibration",
@@ -25,6 +26,12 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         help="JSON that says how images become inputs (MODEL.preprocess.json)",
     )
     group.add_argument("--multiplier", metavar="NAME", help="for all layers (the target's own)")
+    group.add_argument(
+        "--repair",
+        choices=LEVELS,
+        default="none",
+        help="undo errors of the multipliers in the integers, from calibration data (%(default)s)",
+    )
     group.add_argument(
         "--plan", metavar="FILE", help="precision and multiplier by layer: an edited plan.json"
     )
@@ -59,6 +66,7 @@ def compiled(args: argparse.Namespace, progress: Callable[[str], None]) -> Compi
         calibration=args.calibration,
         preprocess=args.preprocess,
         multiplier=args.multiplier,
+        repair=args.repair,
         plan=args.plan,
         progress=progress,
     )

@@ -29,7 +29,7 @@ from cimc.dialects.nn import (
 )
 from cimc.frontend.data import noise
 from cimc.interp.nn import end_names, main_function, run
-from cimc.passes.context import cim_context
+from cimc.passes.context import CimContext, cim_context
 from cimc.passes.quantised_forms import grid_of_readers
 from cimc.passes.ranges import BINS, histogram_top
 from cimc.weights import WeightStore
@@ -93,11 +93,7 @@ class CalibratePass(ModulePass):
         context = cim_context(ctx)
         function = main_function(op)
         arguments = function.body.block.args
-        names = end_names(function, "arg_names")
-        data = context.calibration
-        if data is None:
-            shapes = (shape_of(a) for a in arguments)
-            data = noise(dict(zip(names, shapes, strict=True)))
+        arrays = calibration_arrays(context, function)
         seen: dict[SSAValue[Any], Seen] = {}
         if not any(needs_range(value) for value in values_of(function)):
             return
@@ -110,7 +106,7 @@ class CalibratePass(ModulePass):
             if isinstance(value.owner, Block) or needs_range(value):
                 seen.setdefault(value, Seen()).add(x)
 
-        for batch in batches(data.arrays, self.images):
+        for batch in batches(arrays, self.images):
             run(op, context.weights, batch, observe=observe)
         for value, found in seen.items():
             if isinstance(value.owner, NnOp):
@@ -122,6 +118,14 @@ class CalibratePass(ModulePass):
         function.attributes["arg_histograms"] = ArrayAttr(
             [store_blob(context.weights, s.counts) for s in found]
         )
+
+
+def calibration_arrays(context: CimContext, function: FuncOp) -> Mapping[str, NDArray[np.float32]]:
+    """Calibration data by name of the argument of `function`; noise without any."""
+    if context.calibration is not None:
+        return context.calibration.arrays
+    shapes = (shape_of(a) for a in function.body.block.args)
+    return noise(dict(zip(end_names(function, "arg_names"), shapes, strict=True))).arrays
 
 
 def note_host_results(

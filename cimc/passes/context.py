@@ -17,6 +17,7 @@ from cimc.weights import WeightStore
 if TYPE_CHECKING:
     from cimc.cost.cycles import CycleReport
     from cimc.frontend.data import Calibration
+    from cimc.passes.repair import Repaired
     from cimc.passes.schedule_commands import Schedule
 
 UPSTREAM_DIALECTS = ("builtin", "func", "hw", "comb")
@@ -41,6 +42,8 @@ class CimContext(Context):
         self.weights = WeightStore() if weights is None else weights
         self.calibration = calibration
         self.plan = Plan() if plan is None else plan
+        self.repaired: Repaired | None = None
+        """Set by repair, when it has anything to do."""
         self.schedule: Schedule | None = None
         """Set by cim-schedule."""
         self.cycles: CycleReport | None = None

@@ -15,6 +15,7 @@ _PASSES = {
     "assign-precision": ("assign_precision", "AssignPrecisionPass"),
     "assign-multiplier": ("assign_multiplier", "AssignMultiplierPass"),
     "quantise": ("quantise", "QuantisePass"),
+    "repair": ("repair", "RepairPass"),
     "nn-to-cim": ("lower_to_cim", "NnToCimPass"),
     "cim-tile": ("tile", "TilePass"),
     "cim-allocate": ("allocate", "AllocatePass"),
@@ -39,7 +40,7 @@ PIPELINE: tuple[str, ...] = tuple(_PASSES)
 
 STAGE_AFTER = {
     "nn": None,
-    "nn-quantised": "quantise",
+    "nn-quantised": "repair",
     "cim": "nn-to-cim",
     "cim-scheduled": "cim-estimate-cycles",
     "bit": "lower-to-bits",

@@ -1,7 +1,7 @@
 """Proof that the levels agree, and the three errors kept apart.
 
 quantisation    exact integer network against a float reference that is not ours
-approximation   the network with its multipliers against the same with exact ones
+approximation   the network with its multipliers, repaired or not, against the one with exact ones
 implementation  bytes in which interpreters (nn, cim), emulator and RTL differ: must be 0
 """
 
@@ -15,7 +15,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import Operation
 
 from cimc.backend.compiler import Compilation, HostPart, Network
@@ -24,9 +23,10 @@ from cimc.backend.report import SignalToNoise
 from cimc.cost.cycles import CycleReport
 from cimc.diagnostics import InvalidInput, VerifyFailed, loc_text
 from cimc.dialects import cim
-from cimc.dialects.nn import FlattenOp, UnflattenOp, WeightedOp, quant_of
+from cimc.dialects.nn import FlattenOp, UnflattenOp, quant_of
 from cimc.interp import cim as cim_level
 from cimc.interp import nn as nn_level
+from cimc.passes.repair_streams import exact_twin
 from cimc.sim.compare import Comparison
 from cimc.sim.cosim.tools import SimulatorName
 from cimc.sim.emulate import Bytes, EmulatedRun, pack_inputs, region_codes, run_batch
@@ -86,7 +86,7 @@ def verify(
         cases.append(CosimCase.first(packed, emulated))
         values |= {p.name: p.values(emulated.outputs[p.name]) for p in part.image.outputs}
     say("verify: float reference")
-    exact = nn_level.run(exact_twin(network.quantised), network.ctx.weights, inputs)
+    exact = nn_level.run(exact_twin(network.unrepaired), network.ctx.weights, inputs)
     reference = float_reference(network.model.path)
     truth = reference(inputs, network.model.batch)
     names = sorted(exact.outputs)
@@ -135,15 +135,6 @@ def check_program(
     emulated = check_emulator(part.image, part_inputs(part, values), tensors, comparison)
     comparison.check()
     return emulated
-
-
-def exact_twin(quantised: ModuleOp) -> ModuleOp:
-    """A copy of the quantised network in which every product is exact."""
-    twin = quantised.clone()
-    for op in twin.walk():
-        if isinstance(op, WeightedOp):
-            op.multiplier = StringAttr("exact")
-    return twin
 
 
 def cim_codes(part: Compilation, inputs: Inputs) -> Tensors:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp
 
-from cimc.backend.compiler import CUT
+from cimc.backend.compiler import CUT, REPAIR
 from cimc.backend.image import host_ports
 from cimc.diagnostics import VerifyFailed
 from cimc.dialects.cim import OutputOp
@@ -20,6 +20,8 @@ from cimc.weights import WeightStore
 
 Outputs = dict[str, NDArray[Any]]
 
+CHANGES = ("assign-multiplier", REPAIR)
+"""Passes that change what integer levels compute."""
 FLOAT_TOLERANCE = 1e-4
 """Of the largest magnitude of an output, between float levels; integer levels agree exactly."""
 
@@ -36,8 +38,8 @@ class MeaningChecker:
     def __call__(self, name: str, module: ModuleOp) -> None:
         """Compare the outputs of `module` with those behind the pass before `name`.
 
-        Quantisation changes them by design, and so does another multiplier of integer layers:
-        these are not compared, nor what computes with both floats and codes.
+        Quantisation changes them by design, and so do another multiplier of integer layers and
+        repair: these are not compared, nor what computes with both floats and codes.
 
         Raises:
             VerifyFailed: the pass changed the meaning; it names output, index and values.
@@ -49,7 +51,7 @@ class MeaningChecker:
         integer = kind == "integer"
         outputs = run_any_level(module, self.store, self.inputs)
         same = self._before is not None and self._before[0] == kind != "mixed"
-        if self._before is not None and same and not (integer and name == "assign-multiplier"):
+        if self._before is not None and same and not (integer and name in CHANGES):
             for output, before in self._before[1].items():
                 compare(name, output, before, outputs[output], exact=integer)
         self._before = kind, outputs

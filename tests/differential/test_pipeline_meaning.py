@@ -12,7 +12,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
 from cimc import targets
-from cimc.backend.compiler import AfterPass, Network, compile_network
+from cimc.backend.compiler import AfterPass, Network, Options, compile_network
 from cimc.diagnostics import VerifyFailed
 from cimc.dialects.cim import ConvOp
 from cimc.dialects.nn import WeightedOp
@@ -43,7 +43,7 @@ def compile_checked(path: Path, after: Callable[[CimContext], AfterPass]) -> Net
     imported = load(path)
     given = load_calibration(imported, SAMPLE if path in TRAINED else None)
     ctx = CimContext(targets.get("daism"), imported.weights, given)
-    return compile_network(imported, ctx, None, [after(ctx)])
+    return compile_network(imported, ctx, Options(), [after(ctx)])
 
 
 def checker(ctx: CimContext) -> MeaningChecker:

@@ -1,0 +1,169 @@
+"""Repair: what is fitted, what the hold-out images reject, and that only integers change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from xdsl.dialects.builtin import ModuleOp
+
+from cimc import targets
+from cimc.api import compile
+from cimc.dialects.nn import ConvOp, WeightedOp, operand_bits
+from cimc.frontend import load
+from cimc.frontend.data import load_calibration
+from cimc.interp.nn import run
+from cimc.interp.nn_quantised import conv
+from cimc.multipliers import get as get_multiplier
+from cimc.passes.context import CimContext
+from cimc.passes.pipeline import PASSES, PIPELINE
+from cimc.passes.repair import RepairPass
+from cimc.passes.repair_fit import Correction, Moments
+from cimc.passes.repair_samples import Places, sums_of
+from cimc.passes.repair_streams import Streams, exact_twin
+from cimc.quant import requantise
+
+FITTED = 128
+"""Sample images that are calibrated on; the others are evaluated on."""
+
+
+def quantised(models: Path, multiplier: str) -> tuple[CimContext, ModuleOp, NDArray[Any]]:
+    """LeNet in integers, and images that it was not calibrated on."""
+    imported = load(models / "lenet.onnx")
+    data = load_calibration(imported, models / "fashion_mnist_sample.npz")
+    ((name, images),) = data.arrays.items()
+    own = replace(data, arrays={name: images[:FITTED]})
+    ctx = CimContext(targets.get("daism"), imported.weights, own)
+    for each in PIPELINE[: PIPELINE.index("repair")]:
+        options = {"multiplier": multiplier} if each == "assign-multiplier" else {}
+        PASSES[each]()(**options).apply(ctx, imported.module)
+    return ctx, imported.module, images[FITTED:]
+
+
+def layers(module: ModuleOp) -> list[WeightedOp]:
+    """Layers in order."""
+    return [op for op in module.walk() if isinstance(op, WeightedOp)]
+
+
+def outputs(ctx: CimContext, module: ModuleOp, images: NDArray[Any]) -> NDArray[Any]:
+    """The network's only result."""
+    assert ctx.calibration is not None
+    (name,) = ctx.calibration.arrays
+    return next(iter(run(module, ctx.weights, {name: images}).outputs.values()))
+
+
+def sqnr_db(clean: NDArray[Any], noisy: NDArray[Any]) -> float:
+    """10 log10 (energy / energy of the difference)."""
+    return float(10 * np.log10((clean**2).sum() / ((clean - noisy) ** 2).sum()))
+
+
+def test_fits_recover_what_made_the_sums() -> None:
+    rng = np.random.default_rng(0)
+    wanted = rng.integers(-100_000, 100_000, (4000, 3)).astype(np.int32)
+    gain, offset = np.array([1.25, 1.5, 0.8]), np.array([3000.0, -500.0, 20.0])
+    sums = np.rint((wanted - offset) / gain).astype(np.int32)
+    channel = Moments.of(sums, wanted, np.array([1e-3, 2e-3, 3e-3]))
+    found = channel.channel_gains()
+    # shrinkage pulls each gain a little to that of the layer
+    assert np.allclose(found.gain, gain, rtol=0.05)
+    assert channel.error(found) < 0.05 * channel.error(Correction.none(3))
+    same = Moments.of(np.rint(wanted / 1.25).astype(np.int32), wanted, np.ones(3))
+    assert np.allclose(same.layer_gain().gain, 1.25, rtol=1e-3)
+    shifted = Moments.of(wanted + np.array([5, 7, -9], np.int32), wanted, np.ones(3))
+    assert np.allclose(shifted.channel_offsets().offset, [-5, -7, 9], atol=1e-3)
+    assert shifted.error(shifted.channel_offsets()) < 1e-3
+
+
+def test_error_is_that_of_the_corrected_sums() -> None:
+    rng = np.random.default_rng(1)
+    y, t = rng.integers(-(1 << 20), 1 << 20, (2, 50, 2)).astype(np.int32)
+    factors, correction = np.array([0.5, 0.1]), Correction(np.array([1.1, 0.9]), np.ones(2) * 300)
+    plain = (((correction.gain * y + correction.offset - t) * factors) ** 2).mean()
+    assert np.isclose(Moments.of(y, t, factors).error(correction), plain, rtol=1e-9)
+
+
+def test_sampled_sums_are_those_of_the_layer(models: Path) -> None:
+    ctx, module, images = quantised(models, "daism-pc3-lj")
+    assert ctx.calibration is not None
+    (name,) = ctx.calibration.arrays
+    streams = Streams(module, ctx.weights, {name: images[:3]})
+    layer = next(op for op in streams.layers() if isinstance(op, ConvOp))
+    x = streams.operands(layer)[1]
+    places = Places.sample(layer, np.arange(3), 10**9, np.random.default_rng(0))
+    w, bias, m, s = (
+        ctx.weights.get(blob.key.data)
+        for blob in (layer.weights, layer.bias, layer.requant_m, layer.requant_s)
+        if blob is not None
+    )
+    table = get_multiplier("daism-pc3-lj").table(*operand_bits(layer))
+    sums = sums_of(places.windows(layer, x), w.reshape(len(w), -1), (0, 0), table)
+    y = conv(layer, x, ctx.weights).transpose(0, 2, 3, 1).reshape(sums.shape)
+    low, high = (end.value.data for end in (layer.low, layer.high) if end is not None)
+    assert np.array_equal(requantise(sums, bias, m, s, 0, low, high), y)
+
+
+@pytest.mark.parametrize("multiplier", ["daism-fla", "daism-pc3-lj"])
+def test_unseen_images_get_nearer_and_only_integers_change(models: Path, multiplier: str) -> None:
+    ctx, module, images = quantised(models, multiplier)
+    exact = outputs(ctx, exact_twin(module), images)
+    found = [sqnr_db(exact, outputs(ctx, module, images))]
+    for level in ("gain", "channels"):
+        repaired = module.clone()
+        RepairPass(level=level).apply(ctx, repaired)
+        repaired.verify()
+        found.append(sqnr_db(exact, outputs(ctx, repaired, images)))
+        for before, after in zip(layers(module), layers(repaired), strict=True):
+            changed = {k for k, v in before.properties.items() if after.properties[k] != v}
+            assert changed <= {"bias", "weight_scales", "requant_m", "requant_s"}
+    assert found[1] > found[0] + 6
+    assert found[2] > found[1]
+    assert ctx.repaired is not None
+    assert ctx.repaired.hold_out * 4 == ctx.repaired.images == FITTED
+    assert {step.step for step in ctx.repaired.steps} == {"gain", "offset", "channel-gain"}
+
+
+def test_a_fit_that_hold_out_images_contradict_is_rejected(models: Path) -> None:
+    """Images that decide are of another kind: what suits the others makes these worse."""
+    ctx, module, _ = quantised(models, "daism-fla")
+    assert ctx.calibration is not None
+    ((name, images),) = ctx.calibration.arrays.items()
+    planted = images.copy()
+    planted[3::4] = 0.02 * np.random.default_rng(0).standard_normal(planted[3::4].shape)
+    ctx.calibration = replace(ctx.calibration, arrays={name: planted})
+    RepairPass(level="channels").apply(ctx, module)
+    assert ctx.repaired is not None
+    assert not all(step.kept for step in ctx.repaired.steps)
+    for step in ctx.repaired.steps:
+        assert step.snr_db is not None
+        assert step.snr_before_db is not None
+        assert step.snr_db >= step.snr_before_db if step.kept else step.snr_db <= step.snr_before_db
+
+
+@pytest.mark.parametrize(("multiplier", "level"), [("daism-fla", "none"), ("exact", "channels")])
+def test_nothing_to_do(models: Path, multiplier: str, level: str) -> None:
+    ctx, module, _ = quantised(models, multiplier)
+    before = str(module)
+    RepairPass(level=level).apply(ctx, module)
+    assert str(module) == before
+    assert ctx.repaired is None
+
+
+def test_the_report_says_what_was_gained(models: Path) -> None:
+    sample = models / "fashion_mnist_sample.npz"
+    plain, repaired = (
+        compile(models / "lenet.onnx", calibration=sample, multiplier="daism-fla", repair=level)
+        for level in ("none", "gain")
+    )
+    assert plain.report["repair"] == {"level": "none", "images": 0, "hold_out": 0, "steps": []}
+    steps = repaired.report["repair"]["steps"]
+    assert len(steps) == 5
+    assert all(step["snr_db"] > step["snr_before_db"] for step in steps if step["kept"])
+    assert repaired.report["cycles"] == plain.report["cycles"]
+    noise = [c.verify("emulate", images=8)["errors"] for c in (plain, repaired)]
+    assert noise[0]["quantisation"] == noise[1]["quantisation"]
+    assert noise[1]["approximation"]["sqnr_db"] > noise[0]["approximation"]["sqnr_db"] + 5
+    assert noise[1]["implementation"]["differing_bytes"] == 0
