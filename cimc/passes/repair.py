@@ -28,9 +28,9 @@ from cimc.dialects.nn import WeightedOp
 from cimc.interp.nn import main_function
 from cimc.passes.calibrate import calibration_arrays
 from cimc.passes.context import cim_context
+from cimc.passes.repair_fold import fold
 from cimc.passes.repair_layer import LayerRepair, Step
 from cimc.passes.repair_streams import Streams
-from cimc.passes.repair_weights import fold
 
 LEVELS = ("none", "gain", "channels", "weights")
 """Each takes the steps of those before it, too."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,12 +12,19 @@ from numpy.typing import NDArray
 from cimc.dialects.nn import BlobAttr, WeightedOp, operand_bits, quant_of
 from cimc.multipliers import get as get_multiplier
 from cimc.passes.plan import layer_name
+from cimc.passes.quantise_weights import BIAS_LIMIT, INT32_MAX
+from cimc.passes.ranges import code_limits
 from cimc.passes.repair_fit import Correction, Floats, Moments, Sums
 from cimc.passes.repair_samples import Codes, Places, Table, sums_of
+from cimc.passes.repair_weights import Group, descended, rounded
 from cimc.weights import WeightStore
 
+CHANNELS, WEIGHTS = 2, 3
+"""Levels from which on steps are taken: see `cimc.passes.repair.LEVELS`."""
 HELD_SHARE = 4
 """Results of a layer that decide: one for this many that are fitted to."""
+MANY_ROWS, FEW_ROWS = 8192, 1024
+"""Windows that rounding and descent look at."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,24 @@ class Repair:
 
     codes: Codes
     correction: Correction
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A repair, and the moments of its sums on the samples that decide."""
+
+    repair: Repair
+    moments: Moments
+
+    @property
+    def error(self) -> float:
+        """Mean squared error."""
+        return self.moments.error(self.repair.correction)
+
+    @property
+    def snr_db(self) -> float | None:
+        """Signal to error; None without either."""
+        return self.moments.snr_db(self.repair.correction)
 
 
 @dataclass(frozen=True)
@@ -111,24 +135,46 @@ class LayerRepair:
         )
 
     def best(self, level: int) -> Repair:
-        """The best repair with the steps of levels 1 .. `level`."""
-        kept = Repair(self.codes, Correction.none(len(self.codes)))
-        if level >= 1:
-            kept = self.corrected(kept, level)
-        return kept
+        """The best repair with the steps of levels 1 .. `level`, 1 at least."""
+        start = Repair(self.codes, Correction.none(len(self.codes)))
+        kept = Judged(start, self.judge(self.codes))
+        local, wanted = self.moments(self.codes)
+        kept = self.tried("gain", kept, self.codes, local.layer_gain())
+        if level >= CHANNELS:
+            kept = self.tried("offset", kept, self.codes, local.channel_offsets())
+            kept = self.tried("channel-gain", kept, self.codes, wanted.channel_gains())
+        if level >= WEIGHTS and self.zeros[1] == 0:
+            kept = self.tried_codes("rounding", kept, self.each_group(rounded))
+            chosen = self.by_group(kept.repair.codes)
+            kept = self.tried_codes("descent", kept, self.each_group(descended, chosen))
+        return kept.repair
 
-    def corrected(self, kept: Repair, level: int) -> Repair:
-        """`kept`, or its codes with the best correction that `level` allows."""
-        local, wanted = self.moments(kept.codes)
-        tried: list[tuple[str, Callable[[], Correction]]] = [("gain", local.layer_gain)]
-        if level >= 2:
-            tried += [("offset", local.channel_offsets), ("channel-gain", wanted.channel_gains)]
-        judge = self.judge(kept.codes)
-        for name, found in tried:
-            candidate = Repair(kept.codes, found())
-            if self.note(name, judge, kept, judge, candidate):
-                kept = candidate
-        return kept
+    def tried_codes(self, step: str, kept: Judged, codes: Codes) -> Judged:
+        """`kept`, or `codes` with the best correction."""
+        if not self.fits(codes):
+            return kept
+        local, wanted = self.moments(codes)
+        judge = self.judge(codes)
+        both = (local.channel_offsets(), wanted.channel_gains())
+        return self.tried(step, kept, codes, min(both, key=judge.error), judge)
+
+    def tried(
+        self,
+        step: str,
+        kept: Judged,
+        codes: Codes,
+        correction: Correction,
+        judge: Moments | None = None,
+    ) -> Judged:
+        """The better of `kept` and `codes` with `correction`; notes the step.
+
+        `judge` judges `codes`; without it they are those of `kept`.
+        """
+        found = Judged(Repair(codes, correction), judge or kept.moments)
+        better = found.error < kept.error
+        snr = (rounded_db(kept.snr_db), rounded_db(found.snr_db))
+        self.steps.append(Step(layer_name(self.layer), step, *snr, better))
+        return found if better else kept
 
     def moments(self, codes: Codes) -> tuple[Moments, Moments]:
         """On the samples to fit to: against exact sums of the same operands, and those wanted."""
@@ -141,12 +187,29 @@ class LayerRepair:
         y = sums_of(self.held.windows, codes, self.zeros, self.table)
         return Moments.of(y, self.held.wanted, self.factors)
 
-    def note(
-        self, name: str, before: Moments, kept: Repair, after: Moments, candidate: Repair
-    ) -> bool:
-        """Note step `name` from `kept`, judged by `before`, to `candidate`; True if better."""
-        better = after.error(candidate.correction) < before.error(kept.correction)
-        snr = [m.snr_db(r.correction) for m, r in ((before, kept), (after, candidate))]
-        rounded = [None if v is None or math.isinf(v) else round(v, 2) for v in snr]
-        self.steps.append(Step(layer_name(self.layer), name, rounded[0], rounded[1], better))
-        return better
+    def by_group(self, codes: Codes) -> list[Codes]:
+        """`codes` [O, K] of each group."""
+        return np.split(codes, self.fit.windows.shape[1])
+
+    def each_group(self, change: Callable[..., Codes], *args: list[Codes]) -> Codes:
+        """Weight codes [O, K] that `change` gives for the groups, with what `args` hold of each."""
+        assert self.layer.weight_bits is not None
+        high = (1 << (self.layer.weight_bits.value.data - 1)) - 1
+        most = FEW_ROWS if args else MANY_ROWS
+        windows = self.fit.windows[:: -(-len(self.fit.windows) // most)]
+        parts: list[Codes] = []
+        for g, own in enumerate(zip(self.by_group(self.codes), *args, strict=True)):
+            group = Group.of(windows[:, g], own[0], self.zeros[0], self.table, high)
+            parts.append(change(group, *own[1:]))
+        return np.concatenate(parts).astype(np.int8)
+
+    def fits(self, codes: Codes) -> bool:
+        """No sum of products with `codes` leaves the accumulator, whatever the bias."""
+        broadcast = max(abs(end - self.zeros[0]) for end in code_limits(self.layer.x))
+        sums = np.abs(codes.astype(np.int64)).sum(axis=1) * broadcast
+        return int(sums.max()) <= INT32_MAX - BIAS_LIMIT
+
+
+def rounded_db(snr: float | None) -> float | None:
+    """For the report."""
+    return None if snr is None else round(snr, 2)

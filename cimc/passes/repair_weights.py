@@ -1,36 +1,181 @@
-"""Puts a repair into the integers of a layer."""
+"""Weight codes whose approximate products are nearest to the exact products of the codes wanted.
+
+One group of a layer at a time: activations [R, K] that its K inputs held, N output channels.
+Errors are about the mean, because an offset follows, and behind a gain, which follows too.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
-from cimc.dialects.nn import BlobAttr, WeightedOp, store_blob
-from cimc.passes.quantise_weights import BIAS_LIMIT
-from cimc.passes.repair_fit import Floats
-from cimc.passes.repair_layer import Repair
-from cimc.quant import encode_multiplier_vector
-from cimc.weights import WeightStore
+from cimc.passes.repair_samples import Codes, Table
+
+Floats = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+MEAN_WEIGHT = 0.1
+"""Of the squared mean error when weights are rounded one by one; the offset takes most of it."""
+ROUNDING_GAIN = (0.9, 1.5)
+DESCENT_GAIN = (0.8, 1.6)
+REACH = 12
+"""Codes up and down that descent tries."""
+INDEPENDENT = 0.15
+"""Weight in descent of the error that independent activations would give: against overfitting."""
+PASSES = 2
+ROUNDS = 4
 
 
-def fold(layer: WeightedOp, repair: Repair, weights: WeightStore) -> None:
-    """Set weights, bias, weight scales and requantisation of `layer`.
+@dataclass(frozen=True)
+class Products:
+    """Signed products of weight codes -high .. high, and activation values found."""
 
-    With gain g and offset o, (g acc + o + bias) m / 2^s = (acc + (o + bias) / g) (g m / 2^s). The
-    bias is rounded once more, halves to even.
-    """
+    high: int
+    values: Floats
+    """Activations [U]."""
+    table: Floats
+    """[2 high + 1, U]"""
 
-    def stored(blob: BlobAttr | None) -> Floats:
-        assert blob is not None
-        return weights.get(blob.key.data).astype(np.float64)
+    @staticmethod
+    def of(table: Table, high: int, values: Index) -> Products:
+        """With activation `values` [U], zero point taken off."""
+        codes = np.arange(-high, high + 1)
+        magnitude = table[np.abs(codes)[:, None], np.abs(values)].astype(np.float64)
+        signed = magnitude * np.sign(codes)[:, None] * np.sign(values)
+        return Products(high, values.astype(np.float64), signed)
 
-    gain, offset = repair.correction.gain, repair.correction.offset
-    shape = weights.get(layer.weights.key.data).shape
-    layer.weights = store_blob(weights, repair.codes.reshape(shape))
-    if (gain == 1).all() and not offset.any():
-        return
-    bias = (offset + stored(layer.bias)) / gain
-    m, s = encode_multiplier_vector(gain * stored(layer.requant_m) / 2 ** stored(layer.requant_s))
-    limited = np.clip(np.rint(bias), -BIAS_LIMIT, BIAS_LIMIT).astype(np.int32)
-    layer.bias = store_blob(weights, limited)
-    layer.requant_m, layer.requant_s = store_blob(weights, m), store_blob(weights, s)
-    layer.weight_scales = store_blob(weights, gain * stored(layer.weight_scales))
+
+@dataclass(frozen=True)
+class Group:
+    """What one group of a layer multiplies."""
+
+    products: Products
+    index: Index
+    """Which activation [R, K] of `products`."""
+    wanted: Index
+    """Weight codes [N, K] before repair."""
+
+    @staticmethod
+    def of(windows: Codes, wanted: Codes, zero: int, table: Table, high: int) -> Group:
+        """From `windows` [R, K] with zero point `zero`, and weights [N, K] around 0."""
+        found, index = np.unique(windows.astype(np.int64) - zero, return_inverse=True)
+        shaped = index.reshape(windows.shape)
+        return Group(Products.of(table, high, found), shaped, wanted.astype(np.int64))
+
+    def counts(self) -> Floats:
+        """How often each input has each activation [K, U]."""
+        size = len(self.products.values)
+        columns = [np.bincount(column, minlength=size) for column in self.index.T]
+        return np.array(columns, np.float64)
+
+
+def rounded(group: Group) -> Index:
+    """For each weight the code with the least squared error, inputs taken as independent [N, K]."""
+    products, wanted = group.products, group.wanted
+    share = group.counts() / len(group.index)
+    mean = share @ products.table.T
+    square = share @ (products.table**2).T - (1 - MEAN_WEIGHT) * mean**2
+    a = share @ products.values
+    cross = (share * products.values) @ products.table.T - (1 - MEAN_WEIGHT) * mean * a[:, None]
+    rows, found = np.arange(wanted.shape[1]), wanted
+    for _ in range(ROUNDS):
+        at = found + products.high
+        energy = float(square[rows, at].sum())
+        if energy <= 0:
+            return found
+        g = float(np.clip((wanted * cross[rows, at]).sum() / energy, *ROUNDING_GAIN))
+        found = np.stack(
+            [
+                np.argmin(g * g * square[k] - 2 * g * np.outer(wanted[:, k], cross[k]), axis=1)
+                for k in rows
+            ],
+            axis=1,
+        )
+        found -= products.high
+    return found
+
+
+def descended(group: Group, codes: Codes) -> Index:
+    """`codes` [N, K], each in turn replaced by the one near it that brings the sums nearest."""
+    search = Descent(group, codes)
+    for _ in range(PASSES):
+        search.start()
+        for k in range(codes.shape[1]):
+            search.input(k)
+    return search.codes
+
+
+class Descent:
+    """Coordinate descent of all output channels of a group at once, one input after the other."""
+
+    def __init__(self, group: Group, codes: Codes):
+        """Start from `codes` [N, K]."""
+        products, counts = group.products, group.counts()
+        self.group, self.counts = group, counts
+        self.codes = codes.astype(np.int64)
+        self.square = counts @ (products.table**2).T
+        self.sum = counts @ products.table.T
+        self.cross = (counts * products.values) @ products.table.T
+        self.activation = counts @ products.values
+        self.gain: Floats = np.ones(len(codes))
+        self.table = products.table.astype(np.float32)
+        self.rest: NDArray[np.float32] = np.zeros((len(group.index), len(codes)), np.float32)
+        """What the corrected sums [R, N] lack, about the mean."""
+
+    def start(self) -> None:
+        """Sums, gains and what is lacking, afresh."""
+        products, index = self.group.products, self.group.index
+        sums, wanted = (np.zeros(self.rest.shape) for _ in range(2))
+        for k in range(index.shape[1]):
+            sums += products.table[self.codes[:, k] + products.high][:, index[:, k]].T
+            wanted += np.outer(products.values[index[:, k]], self.group.wanted[:, k])
+        sums -= sums.mean(axis=0)
+        wanted -= wanted.mean(axis=0)
+        energy = (sums * sums).sum(axis=0)
+        fitted = (sums * wanted).sum(axis=0) / np.where(energy > 0, energy, 1)
+        self.gain = np.where(energy > 0, np.clip(fitted, *DESCENT_GAIN), 1.0)
+        self.rest = (wanted - self.gain * sums).astype(np.float32)
+
+    def input(self, k: int) -> None:
+        """The best code of input `k` in each channel."""
+        products, index = self.group.products, self.group.index[:, k]
+        g, old, high = self.gain, self.codes[:, k], products.high
+        before = products.table[old + high]
+        used = np.flatnonzero(self.counts[k])
+        lacking = binned(index, self.rest)
+        linear = -2 * g * (lacking + g * self.counts[k, used][:, None] * before[:, used].T)
+        cost = self.table[:, used] @ linear.astype(np.float32) + self.costs(k, old)
+        far = np.abs(np.arange(-high, high + 1)[:, None] - old) > REACH
+        cost[far] = np.inf
+        best = np.argmin(cost, axis=0)
+        channels = np.arange(len(old))
+        better = cost[best, channels] < cost[old + high, channels]
+        moved = np.flatnonzero(better & (best != old + high))
+        if len(moved):
+            change = g[moved] * (products.table[best[moved]] - before[moved]).T
+            mean = self.counts[k] @ change / len(index)
+            self.rest[:, moved] -= (change - mean).astype(np.float32)[index]
+            self.codes[moved, k] = best[moved] - high
+
+    def costs(self, k: int, old: Index) -> Floats:
+        """Squared error of each code [codes, N] for input `k`, but for its product with the rest.
+
+        With it the error that it would have if inputs were independent, times `INDEPENDENT`.
+        """
+        g, count = self.gain, len(self.group.index)
+        wanted = self.group.wanted[:, k]
+        square, total = self.square[k][:, None] * g * g, self.sum[k][:, None] * g
+        moved = total - total[old + self.group.products.high, np.arange(len(old))]
+        bias = total - wanted * self.activation[k]
+        alone = square - 2 * g * wanted * self.cross[k][:, None] - bias**2 / count
+        return square - moved**2 / count + INDEPENDENT * alone
+
+
+def binned(index: Index, values: NDArray[Any]) -> NDArray[Any]:
+    """For each distinct `index` [R], ascending, the sum [N] of its rows of `values` [R, N]."""
+    order = np.argsort(index, kind="stable")
+    first = np.flatnonzero(np.diff(index[order], prepend=-1))
+    return np.add.reduceat(values[order], first, axis=0)
