@@ -290,7 +290,9 @@ def test_defects_are_one_line_without_debug(
 def slow_start(here: Path) -> Iterator[subprocess.Popen[str]]:
     """A compilation in a process of its own, stopped in the middle by a pass that waits."""
     script = (
-        "import sys, time\n"
+        "import signal, sys, time\n"
+        # shells start background jobs, of which this may be one, with it ignored
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from cimc.backend import artifacts\n"
         "from cimc.cli import main\n"
         "artifacts.write_rtl = lambda *a: (print('writing', flush=True), time.sleep(60))\n"
