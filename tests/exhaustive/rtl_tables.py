@@ -53,9 +53,9 @@ def simulate(duts: list[Dut], folder: Path) -> dict[str, NDArray[np.uint16]]:
 def simulate_pairs(
     duts: list[Dut], folder: Path, pairs: NDArray[np.uint32], per_run: int
 ) -> Iterator[NDArray[np.uint32]]:
-    """Products [pairs of a run, duts] for `pairs` M << 16 | N, `per_run` of them at a time.
+    """Products [pairs of a run, duts] for `pairs` M << n | N, `per_run` of them at a time.
 
-    All modules have the same operand widths. One build, as `simulate`.
+    All modules have the same operand widths m, n. One build, as `simulate`.
     """
     for dut in duts:
         (folder / f"{dut.module}.sv").write_text(dut.text)
@@ -71,9 +71,13 @@ def simulate_pairs(
 def _pairs_testbench(duts: list[Dut]) -> str:
     """Pairs of pairs.hex into all modules; 32 bits a module and step go to products.bin."""
     m, n = duts[0].stored_bits, duts[0].broadcast_bits
-    lines = ["module tb;", "  logic [31:0] pair;", f"  wire [{32 * len(duts) - 1}:0] products;"]
+    lines = [
+        "module tb;",
+        f"  logic [{m + n - 1}:0] pair;",
+        f"  wire [{32 * len(duts) - 1}:0] products;",
+    ]
     for i, dut in enumerate(duts):
-        operands = f".stored_i(pair[{15 + m}:16]), .broadcast_i(pair[{n - 1}:0])"
+        operands = f".stored_i(pair[{m + n - 1}:{n}]), .broadcast_i(pair[{n - 1}:0])"
         lines += [
             f"  wire [{m + n - 1}:0] p{i};",
             f"  {dut.module} u{i} ({operands}, .product_o(p{i}));",
