@@ -16,6 +16,7 @@ from xdsl.dialects.builtin import (
     ArrayAttr,
     DenseArrayBase,
     FunctionType,
+    LocationAttr,
     ModuleOp,
     NameLoc,
     StringAttr,
@@ -42,7 +43,15 @@ from cimc.dialects.nn import (
 )
 from cimc.interp.nn import end_names, main_function
 from cimc.passes.context import cim_context
-from cimc.passes.quantised_forms import KEEPS, Forms, fits, grid_of, grid_of_readers, recode
+from cimc.passes.quantised_forms import (
+    KEEPS,
+    Forms,
+    conversion_of_all,
+    fits,
+    grid_of,
+    grid_of_readers,
+    recode,
+)
 from cimc.passes.ranges import activation_type, bits_of, code_limits, code_range
 from cimc.weights import WeightStore
 
@@ -139,23 +148,42 @@ class Quantiser:
             on_host = [isinstance(reader, HostOp | SoftmaxOp | ReturnOp) for reader in readers]
             if readers and all(on_host):
                 continue
-            given = next((each for each in readers if isinstance(each, QuantizeOp)), None)
-            op = self.calibrated_input(argument, new, i) if given is None else as_given(given, new)
-            self.block.add_op(op)
-            self.codes[argument] = op.y
+            self.integers(argument)
 
-    def calibrated_input(self, argument: SSAValue, new: SSAValue, i: int) -> QuantizeOp:
-        """Quantisation of argument number `i` by what calibration saw."""
-        ranges, histograms = (
-            self.function.attributes.get(name) for name in ("arg_ranges", "arg_histograms")
-        )
-        if not isinstance(ranges, ArrayAttr):
-            raise pass_fail(self.function, "arg_ranges is missing; run calibrate first")
-        histogram = histograms.data[i] if isinstance(histograms, ArrayAttr) else None
-        op = self.calibrated(argument, new, ranges.data[i], histogram)
-        name = end_names(self.function, "arg_names")[i]
-        op.location = NameLoc(StringAttr(name), UnknownLoc())
+    def entry(self, value: SSAValue[Any]) -> QuantizeOp:
+        """Quantisation of an argument or of a result of the host.
+
+        The model's own, where that does for all readers, else by what calibration saw.
+        """
+        seen, histogram = self.seen_in(value)
+        interval = None
+        if isinstance(seen, DenseArrayBase):
+            low, high = seen.get_values()
+            interval = float(low), float(high)
+        given = conversion_of_all(value, interval)
+        if given is not None:
+            return as_given(given, self.floats[value])
+        op = self.calibrated(value, self.floats[value], seen, histogram)
+        op.location = self.location_of(value)
         return op
+
+    def seen_in(self, value: SSAValue[Any]) -> tuple[Attribute | None, Attribute | None]:
+        """Range and histogram of `value`, as far as they are known."""
+        if isinstance(value.owner, Operation):
+            return seen_by(value.owner, value)
+        kept = [self.function.attributes.get(name) for name in ("arg_ranges", "arg_histograms")]
+        i = self.function.body.block.args.index(value)
+        ranges, histograms = (
+            each.data[i] if isinstance(each, ArrayAttr) else None for each in kept
+        )
+        return ranges, histograms
+
+    def location_of(self, value: SSAValue[Any]) -> LocationAttr:
+        """Where `value` comes from: a node, or an argument by its name."""
+        if isinstance(value.owner, Operation):
+            return value.owner.location
+        name = end_names(self.function, "arg_names")[self.function.body.block.args.index(value)]
+        return NameLoc(StringAttr(name), UnknownLoc())
 
     def calibrated(
         self,
@@ -175,7 +203,8 @@ class Quantiser:
     ) -> QuantType:
         """Scale and signedness for `value` from what calibration has seen in it."""
         if not isinstance(seen, DenseArrayBase):
-            assert isinstance(value.owner, Operation)
+            if not isinstance(value.owner, Operation):
+                raise pass_fail(self.function, "arg_ranges is missing; run calibrate first")
             raise pass_fail(value.owner, "range is missing; run calibrate first")
         low, high = (float(v) for v in seen.get_values())
         counts = None
@@ -206,12 +235,9 @@ class Quantiser:
         return op.y
 
     def integers(self, value: SSAValue[Any]) -> SSAValue[Any]:
-        """`value` as codes, for the machine; a result of the host is quantised here."""
+        """`value` as codes, for the machine; what is there as floats is quantised here."""
         if value not in self.codes:
-            owner = value.owner
-            assert isinstance(owner, Operation)
-            op = self.calibrated(value, self.floats[value], *seen_by(owner, value))
-            op.location = owner.location
+            op = self.entry(value)
             self.block.add_op(op)
             self.codes[value] = op.y
         return self.codes[value]
@@ -262,14 +288,11 @@ class Quantiser:
     def recode(self, op: QuantizeOp) -> None:
         """Codes of the scale that the model wants here."""
         y, ends = grid_of(op)
-        if op.x not in self.codes:
-            new = as_given(op, self.floats[op.x])
-            self.block.add_op(new)
-            self.codes[op.x] = self.codes[op.y] = new.y
-        elif fits(self.codes[op.x], y, ends):
-            self.codes[op.y] = self.codes[op.x]
+        codes = self.integers(op.x)
+        if fits(codes, y, ends):
+            self.codes[op.y] = codes
         else:
-            self.append(op, recode(self.codes[op.x], y, ends))
+            self.append(op, recode(codes, y, ends))
 
 
 def seen_by(op: Operation, value: SSAValue[Any]) -> tuple[Attribute | None, Attribute | None]:

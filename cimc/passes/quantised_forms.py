@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xdsl.dialects.builtin import TensorType
+from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Operation, SSAValue
 
 from cimc.diagnostics import pass_fail
@@ -17,6 +18,7 @@ from cimc.dialects.nn import (
     ConcatOp,
     FlattenOp,
     GlobalAveragePoolOp,
+    HostOp,
     MaxPoolOp,
     MoveOp,
     MulOp,
@@ -25,6 +27,7 @@ from cimc.dialects.nn import (
     QuantizeOp,
     QuantType,
     ReluOp,
+    SoftmaxOp,
     TwoInputOp,
     UnaryOp,
     UnflattenOp,
@@ -158,6 +161,26 @@ def grid_of_readers(value: SSAValue) -> tuple[QuantType, Ends] | None:
         else:
             grids.add(grid_of_readers(reader.y) if isinstance(reader, KEEPS) else None)
     return grids.pop() if len(grids) == 1 else None
+
+
+def conversion_of_all(value: SSAValue, seen: tuple[float, float] | None) -> QuantizeOp | None:
+    """The model's own conversion of float `value` that does for all of its readers on the machine.
+
+    The only one there is, or one whose codes reach as far as what calibration has `seen`.
+    """
+    users = [use.operation for use in value.uses]
+    readers = [user for user in users if not isinstance(user, HostOp | SoftmaxOp | ReturnOp)]
+    given = [reader for reader in readers if isinstance(reader, QuantizeOp)]
+    if len(given) == len(readers) and len({grid_of(each) for each in given}) == 1:
+        return given[0]
+    return next((each for each in given if seen is not None and reaches(each, *seen)), None)
+
+
+def reaches(op: QuantizeOp, low: float, high: float) -> bool:
+    """No value from `low` to `high` saturates in `op` by more than a step."""
+    y, ends = grid_of(op)
+    first, last = ((end - y.zero) * y.scale_value for end in ends)
+    return first - y.scale_value <= low and high <= last + y.scale_value
 
 
 def fits(codes: SSAValue, y: QuantType, ends: Ends) -> bool:

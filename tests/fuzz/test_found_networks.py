@@ -59,6 +59,25 @@ NETWORKS: dict[str, Found] = {
         (3, 4, 4),
         SMALL,
     ),
+    "an input that is quantised tightly for one reader only": (
+        [
+            *through_codes("x", "d", "s", "z"),
+            node("Concat", ["x", "d"], "y", axis=1),
+        ],
+        {"s": np.float32(0.005), "z": np.uint8(128)},
+        (3, 4, 4),
+        SMALL,
+    ),
+    "a result of the host that is quantised tightly for one reader only": (
+        [
+            node("LRN", ["x"], "l", size=3),
+            *through_codes("l", "d", "s", "z"),
+            node("Concat", ["l", "d"], "y", axis=1),
+        ],
+        {"s": np.float32(0.005), "z": np.uint8(128)},
+        (3, 4, 4),
+        SMALL,
+    ),
     "strips that lie in the padding": (
         [node("Conv", ["x", "w"], pads=[3, 1, 3, 0])],
         {"w": random(6, 12, 1, 1)},
