@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from onnx import NodeProto
+from onnx.helper import make_node
 from small_onnx import model, node, onnxruntime_result, random, save
 
 from cimc.api import compile
@@ -15,7 +16,11 @@ from cimc.frontend import load
 
 X = random(3, 6, 4, 5)
 GRID = {"s": np.float32(0.03), "z": np.uint8(120)}
-SHAPES = {"apart": np.array([0, 2, 3, 4, 5]), "back": np.array([0, 6, 4, 5])}
+SHAPES = {
+    "apart": np.array([0, 2, 3, 4, 5]),
+    "back": np.array([0, 6, 4, 5]),
+    "cut": np.array([4, 2]),
+}
 
 
 def on_grid(x: str) -> list[NodeProto]:
@@ -49,6 +54,13 @@ TURNED = [
     node("Transpose", ["a_d"], "b", perm=[0, 3, 1, 2]),
     node("Relu", ["b"]),
 ]
+TURNED_PART = [
+    node("Transpose", ["x"], "a", perm=[0, 2, 3, 1]),
+    *on_grid("a"),
+    make_node("Split", ["a_d", "cut"], ["b", "rest"], name="split", axis=3),
+    *on_grid("b"),
+    node("Relu", ["b_d"]),
+]
 FUNCTION_OF_FIVE = [
     node("Reshape", ["x", "apart"], "a"),
     node("Sigmoid", ["a"], "f"),
@@ -58,7 +70,7 @@ FUNCTION_OF_FIVE = [
 ]
 
 
-@pytest.mark.parametrize("nodes", [SHUFFLE, MOVED_CODES, TURNED, FUNCTION_OF_FIVE])
+@pytest.mark.parametrize("nodes", [SHUFFLE, MOVED_CODES, TURNED, TURNED_PART, FUNCTION_OF_FIVE])
 def test_result(nodes: list[NodeProto], tmp_path: Path) -> None:
     path = save(model(nodes, GRID | SHAPES, shape=("N", 6, 4, 5)), tmp_path)
     compiled = compile(path, target="daism-small", calibration={"x": X})
