@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -9,11 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimc.kernels import native
+from cimc.kernels.exact import exact_product
+from cimc.kernels.factors import Term, find_factors
 from cimc.kernels.operand import Alphabet, Operand
-from cimc.kernels.reference import Sums, approx_matmul, exact_matmul, exact_rows
+from cimc.kernels.reference import Sums, approx_matmul
 from cimc.kernels.rows import row_plan
 
 Table = NDArray[np.uint32]
+
+MANY_LOOK_UPS = 64
+"""Rows looked up for each reduction index that only pay where many rows of x share them."""
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    plan: Any
+    look_ups: int
 
 
 class TableProduct:
@@ -22,8 +34,8 @@ class TableProduct:
     def __init__(self, table: Table):
         """Keep `table`; it must not change."""
         self.table = table
-        self._exact_rows = exact_rows(table)
-        self._plans: dict[tuple[bytes, int], Any] = {}
+        self._terms: dict[int, tuple[Term, ...] | None] = {}
+        self._plans: dict[tuple[bytes, int, bool], _Compiled | None] = {}
 
     def __call__(self, x: Operand, w: Operand) -> Sums:
         """y[m, n] = sum over k of +-table[|w[k, n]|, |x[m, k]|], negative where signs differ.
@@ -39,23 +51,59 @@ class TableProduct:
             return np.zeros((x.codes.shape[0], w.codes.shape[1]), np.int32)
         if not w.fits(self.table.shape[0]) or not x.fits(self.table.shape[1]):
             raise ValueError(f"magnitudes exceed table {self.table.shape}")
-        if w.largest < self._exact_rows:
-            bound = w.largest * int(x.alphabet.magnitude.max())
-            return exact_matmul(x.values, w.values, bound)
-        if native.chosen() != native.NUMPY:
-            plan = self._plan(x.alphabet, w)
-            if plan is not None:
-                return native.multiply(plan, x.codes, w.codes)
-        return approx_matmul(x.magnitudes, x.signs, w.magnitudes, w.signs, self.table)
-
-    def _plan(self, x: Alphabet, w: Operand) -> Any:
+        choice = native.chosen()
+        if choice == native.NUMPY:
+            return approx_matmul(x.magnitudes, x.signs, w.magnitudes, w.signs, self.table)
         # Smaller products leave room to add more of them up in 16 bits.
         rows = min(self.table.shape[0], 1 << w.largest.bit_length())
-        key = x.key + w.alphabet.key, rows
+        if (terms := self._factors(rows)) is not None:
+            return _sum_of_terms(terms, x, w)
+        return self._by_rows(x, w, rows)
+
+    def _by_rows(self, x: Operand, w: Operand, rows: int) -> Sums:
+        found = self._plan(x.alphabet, w.alphabet, rows, exchanged=False)
+        few = x.codes.shape[0] < w.codes.shape[1]
+        if found is not None and found.look_ups > MANY_LOOK_UPS and few:
+            other = self._plan(x.alphabet, w.alphabet, rows, exchanged=True)
+            if other is not None:
+                return np.ascontiguousarray(native.multiply(other.plan, w.codes.T, x.codes.T).T)
+        if found is not None:
+            return native.multiply(found.plan, x.codes, w.codes)
+        return approx_matmul(x.magnitudes, x.signs, w.magnitudes, w.signs, self.table)
+
+    def _factors(self, rows: int) -> tuple[Term, ...] | None:
+        if rows not in self._terms:
+            self._terms[rows] = find_factors(self.table[:rows])
+        return self._terms[rows]
+
+    def _plan(self, x: Alphabet, w: Alphabet, rows: int, *, exchanged: bool) -> _Compiled | None:
+        """The plan for the first `rows` of the table; `exchanged` builds rows of products of x."""
+        key = x.key + w.key, rows, exchanged
         if key not in self._plans:
-            plan = row_plan(x, w.alphabet, self.table[:rows])
-            self._plans[key] = None if plan is None else native.compiled_plan(plan)
+            table = self.table[:rows]
+            plan = row_plan(w, x, table.T) if exchanged else row_plan(x, w, table)
+            self._plans[key] = (
+                None if plan is None else _Compiled(native.compiled_plan(plan), plan.chain.look_ups)
+            )
         return self._plans[key]
+
+
+def _sum_of_terms(terms: tuple[Term, ...], x: Operand, w: Operand) -> Sums:
+    sums = np.zeros((x.codes.shape[0], w.codes.shape[1]), np.int32)
+    for i, term in enumerate(terms):
+        by_x, by_w = _mapped(x.alphabet, term.by_x), _mapped(w.alphabet, term.by_w)
+        found = exact_product(x.codes, by_x, w.codes, by_w)
+        if term.scale != 1:
+            found = (found.view(np.uint32) * np.uint32(term.scale)).view(np.int32)
+        sums = found if i == 0 else (sums.view(np.uint32) + found.view(np.uint32)).view(np.int32)
+    return sums
+
+
+def _mapped(letters: Alphabet, factor: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Signed factor of every byte [256]; 0 for bytes outside the table."""
+    inside = letters.magnitude < len(factor)
+    value = np.where(inside, factor[np.where(inside, letters.magnitude, 0)], 0)
+    return np.where(letters.negative, -value, value)
 
 
 def table_product(table: Table) -> TableProduct:

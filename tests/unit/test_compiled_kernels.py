@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from cimc import multipliers
 from cimc.diagnostics import InvalidInput, ToolMissing
 from cimc.kernels import Operand, TableProduct, approx_matmul, native, table_product
+from cimc.kernels.factors import find_factors
 from cimc.kernels.operand import alphabet
 from cimc.kernels.rows import Mode, row_plan
 from cimc.kernels.split import find_split
@@ -43,6 +44,11 @@ TABLES = {
     "any": random_table(15),
     "any, 16 bits": random_table(16),
     "any, all ones": np.full((128, 256), 65535, np.uint32),
+    "exact": library("exact"),
+    "exact, 8 by 8 bits": library("exact", 8, 8),
+    "a product of factors": library("drum-k4"),
+    "exact and factors": library("kulkarni"),
+    "exact less factors, 8 bits": library("roba", 8, 8),
     "any, small": random_table(5, 3, 4),
     "nothing": np.zeros((16, 32), np.uint32),
 }
@@ -136,6 +142,46 @@ def test_every_daism_table_splits(stored: int, broadcast: int) -> None:
         assert split is not None, name
         np.testing.assert_array_equal(split.table(), table.T)
         assert split.rows <= 96
+
+
+FACTORS = {"exact": 1, "drum-k4": 1, "ssm-k5": 1, "kulkarni": 2, "roba": 2, "mitchell": None}
+
+
+@pytest.mark.parametrize("name", FACTORS)
+def test_factors(name: str) -> None:
+    table, count = library(name), FACTORS[name]
+    terms = find_factors(table)
+    assert (None if terms is None else len(terms)) == count
+    if terms is None:
+        return
+    total = sum(term.scale * np.multiply.outer(term.by_w, term.by_x) for term in terms)
+    np.testing.assert_array_equal(total, table)
+    wrong = table.copy()
+    wrong[77, 91] ^= 1
+    wrong[33, 44] ^= 1  # one alone would be a product of factors itself
+    assert find_factors(wrong) is None
+
+
+@pytest.mark.parametrize("name", ["exact", "kulkarni", "exact less factors, 8 bits"])
+def test_large_exact_products_and_their_limits(name: str) -> None:
+    """Through onnxruntime, and where sums could pass 2^31 not."""
+    key = {"kulkarni": "exact and factors"}.get(name, name)
+    product, rng = PRODUCTS[key], np.random.default_rng(8)
+    top = product.table.shape[0] - 1
+    for depth in (300, 40_000):
+        x = Operand(rng.integers(250, 256, (70, depth), np.uint8), alphabet(0))
+        w = Operand(rng.integers(250, 256, (depth, 110), np.uint8), alphabet(top - 255))
+        wide = Operand(w.codes[:, ::2], alphabet(-127))
+        np.testing.assert_array_equal(product(x, w), oracle(product, x, w))
+        np.testing.assert_array_equal(product(x, wide), oracle(product, x, wide))
+
+
+def test_few_rows_exchange_the_sides(monkeypatch: pytest.MonkeyPatch) -> None:
+    product, rng = TableProduct(TABLES["any"]), np.random.default_rng(9)
+    x = Operand(rng.integers(0, 256, (5, 40), np.uint8), alphabet(-77))
+    w = Operand(rng.integers(0, 200, (40, 90), np.uint8), alphabet(-100))
+    np.testing.assert_array_equal(product(x, w), oracle(product, x, w))
+    assert any(exchanged for *_, exchanged in product._plans) == bool(COMPILED)
 
 
 def test_no_split_where_there_is_none() -> None:

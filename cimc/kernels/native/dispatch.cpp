@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
+#include <ctime>
 #include <exception>
 #include <mutex>
 #include <thread>
@@ -18,23 +20,24 @@ constexpr double kLeastProducts = 4e6;
 struct Set {
   const char* name;
   Multiply multiply;
+  Loads loads;
   bool (*present)();
 };
 
 const Set kSets[] = {
 #if defined(CIMC_HAVE_X86)
-    {"avx512", multiply_avx512,
+    {"avx512", multiply_avx512, loads_avx512,
      [] {
        return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
      }},
-    {"avx2", multiply_avx2,
+    {"avx2", multiply_avx2, loads_avx2,
      [] { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt"); }},
 #endif
 #if defined(CIMC_HAVE_NEON)
-    {"neon", multiply_neon, [] { return true; }},
+    {"neon", multiply_neon, loads_neon, [] { return true; }},
 #endif
-    {"portable", multiply_portable, [] { return true; }},
+    {"portable", multiply_portable, loads_portable, [] { return true; }},
 };
 
 int parts_of(int total, int least, int wanted) {
@@ -86,6 +89,25 @@ Multiply multiply_for(const std::string& name) {
   for (const Set& set : kSets)
     if (name == set.name && set.present()) return set.multiply;
   return nullptr;
+}
+
+double load_speed(const std::string& name) {
+  constexpr int kRounds = 20000, kTries = 5;
+  Workspace workspace;
+  char* bytes = workspace.get(kProbeBytes);
+  std::memset(bytes, 1, kProbeBytes);
+  double best = 0;
+  for (const Set& set : kSets) {
+    if (name != set.name || !set.present()) continue;
+    for (int i = 0; i < kTries; i++) {
+      char out[64];
+      const std::clock_t began = std::clock();
+      set.loads(bytes, kRounds, out);
+      const double seconds = 1.0 * (std::clock() - began) / CLOCKS_PER_SEC;
+      best = std::max(best, 1e-9 * kProbeBytes * kRounds / seconds);
+    }
+  }
+  return best;
 }
 
 void multiply_threaded(Multiply multiply, const Plan& plan, const Operands& o, int threads) {

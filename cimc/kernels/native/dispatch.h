@@ -17,4 +17,8 @@ Multiply multiply_for(const std::string& name);
 // The product `o`, rows or columns divided between `threads` threads.
 void multiply_threaded(Multiply multiply, const Plan& plan, const Operands& o, int threads);
 
+// Billions of bytes a second of processor time that `name` can load from the first cache; 0 where
+// it cannot run.
+double load_speed(const std::string& name);
+
 }  // namespace cimc

@@ -122,6 +122,7 @@ NB_MODULE(_native, module) {
   module.def("multiply", &multiply, nb::arg("instruction_set"), nb::arg("plan"), nb::arg("a"),
              nb::arg("w"), nb::arg("y"), nb::arg("threads"));
   module.def("look_up", &look_up, nb::arg("table"), nb::arg("a"), nb::arg("w"), nb::arg("y"));
+  module.def("load_speed", &load_speed, nb::arg("instruction_set"));
   module.attr("MAX_ROWS") = kMaxRows;
 }
 

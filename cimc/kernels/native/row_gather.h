@@ -1,5 +1,5 @@
 // The row-gather product for one instruction set; included once by each file that is compiled for
-// one. CIMC_NAME is the entry point, CIMC_VECTOR_BYTES the width of a vector register.
+// one. CIMC_NAME and CIMC_LOADS are the entry points, CIMC_VECTOR_BYTES the width of a register.
 //
 // This file calls no inline function of a library: the linker would keep one copy for all sets.
 //
@@ -16,6 +16,8 @@
 
 namespace cimc {
 namespace {
+
+static_assert(kDepth == sizeof(uint64_t) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
 
 constexpr int kLanes = CIMC_VECTOR_BYTES / 2;
 using Shorts [[gnu::vector_size(CIMC_VECTOR_BYTES), gnu::may_alias]] = int16_t;
@@ -56,10 +58,10 @@ void add_block(const uint64_t* address, const uint8_t* a, size_t a_stride, int r
     for (int m = 0; m < rows; m += kRows) {
       Words even[kRows][kVectors], odd[kRows][kVectors];
       Words* at[kRows];
-      const uint8_t* codes[kRows];
+      uint64_t codes[kRows];  // all of a slice in one load
       for (int i = 0; i < kRows; i++) {
         const int row = least(m + i, rows - 1);
-        codes[i] = a + static_cast<size_t>(row) * a_stride;
+        std::memcpy(&codes[i], a + static_cast<size_t>(row) * a_stride, kDepth);
         at[i] = reinterpret_cast<Words*>(sums + static_cast<size_t>(m + i) * kColumns + column);
         for (int v = 0; v < kVectors; v++) {
           even[i][v] = at[i][2 * v];
@@ -75,7 +77,8 @@ void add_block(const uint64_t* address, const uint8_t* a, size_t a_stride, int r
           const char* sign = signs + (k0 + k) * 2 * kRowBytes + column * 2;
 #pragma GCC unroll 16
           for (int i = 0; i < kRows; i++) {
-            const uint64_t where = address[codes[i][k0 + k]];
+            const uint64_t where = address[codes[i] & 255];
+            codes[i] >>= 8;
             const char* first = base + static_cast<uint16_t>(where);
             const char* second = base + static_cast<uint16_t>(where >> 16);
             const char* signed_row = sign + (where >> 32);
@@ -300,6 +303,18 @@ void multiply_mode(const Plan& plan, const Operands& o, Workspace& workspace) {
 }
 
 }  // namespace
+
+void CIMC_LOADS(const char* bytes, int rounds, char* out) {
+  constexpr int kChains = 8;
+  Shorts found[kChains] = {};
+  for (int round = 0; round < rounds; round++) {
+    for (int at = 0; at < kProbeBytes; at += kChains * CIMC_VECTOR_BYTES)
+      for (int i = 0; i < kChains; i++) found[i] ^= load(bytes + at + i * CIMC_VECTOR_BYTES);
+    asm volatile("" ::: "memory");  // every round loads again
+  }
+  for (int i = 1; i < kChains; i++) found[0] ^= found[i];
+  std::memcpy(out, &found[0], CIMC_VECTOR_BYTES);
+}
 
 void CIMC_NAME(const Plan& plan, const Operands& operands, Workspace& workspace) {
   switch (plan.mode) {
