@@ -12,6 +12,7 @@ from cimc.cli.model_options import compiled, data_parser
 from cimc.cli.progress import Progress
 from cimc.diagnostics import UsageError
 from cimc.frontend.dataset import open_dataset
+from cimc.kernels import native
 from cimc.sim.evaluate import Evaluation, evaluate
 
 _BAR = 30
@@ -53,6 +54,7 @@ def run(argv: Sequence[str]) -> int:
         "model": str(args.model),
         "data": str(args.data),
         "multipliers": sorted({layer["multiplier"] for layer in layers if layer["multiplier"]}),
+        "kernels": native.chosen(),
         **found.summary(),
     }
     if args.output:
@@ -87,7 +89,8 @@ def text(summary: dict[str, Any]) -> str:
     lines += [
         f"agreement  {share(summary['agreement'])} have the top-1 class of {summary['reference']}",
         "SQNR       " + ("equal outputs" if ratio is None else f"{ratio:.2f} dB"),
-        f"emulation  {summary['seconds']:.1f} s, {speed:,.0f} images/s",
+        f"emulation  {summary['seconds']:.1f} s, {speed:,.0f} images/s "
+        f"({summary['kernels']} kernels)",
     ]
     return "\n".join(lines)
 

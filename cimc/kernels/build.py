@@ -20,19 +20,19 @@ ROOT = Path(__file__).parents[2]
 LIBRARY = f"_native{sysconfig.get_config_var('EXT_SUFFIX')}"
 
 
-def build(folder: Path, options: Sequence[str] = ()) -> Path:
-    """Build into `folder` with further CMake `options`; returns the library's path.
+def build(folder: Path, options: Sequence[str] = (), root: Path = ROOT) -> Path:
+    """Build checkout `root` into `folder` with CMake `options`; returns the library's path.
 
     Raises:
         ToolMissing: this is no checkout, or CMake is not installed.
         CalledProcessError: a step failed; what it printed is on standard error.
     """
-    if not (ROOT / "CMakeLists.txt").is_file():
-        raise ToolMissing(f"{ROOT} is not a checkout of cimc; an installed cimc cannot be rebuilt")
+    if not (root / "CMakeLists.txt").is_file():
+        raise ToolMissing(f"{root} is not a checkout of cimc; an installed cimc cannot be rebuilt")
     cmake = shutil.which("cmake", path=str(Path(sys.executable).parent)) or shutil.which("cmake")
     if cmake is None:
         raise ToolMissing("cmake is not installed; pip install cmake ninja nanobind")
-    configure = [cmake, "-S", str(ROOT), "-B", str(folder), "-DCMAKE_BUILD_TYPE=Release"]
+    configure = [cmake, "-S", str(root), "-B", str(folder), "-DCMAKE_BUILD_TYPE=Release"]
     where = f"-DPython_EXECUTABLE={sys.executable}"
     subprocess.run([*configure, where, *options], check=True, stdout=subprocess.DEVNULL)
     subprocess.run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from cimc.kernels import Alphabet, Operand, TableProduct, approx_matmul, table_product
 from cimc.quant import requantise
 from cimc.sim.emulator_memory import ActivationBuffer, Bytes, require
-from cimc.sim.emulator_rows import Banks, DecodeConfig, product_table
+from cimc.sim.emulator_rows import Banks, DecodeConfig, Pattern, product_table
 from cimc.targets import Geometry
 from cimc.targets.isa import Command
 
@@ -217,8 +218,13 @@ def _product(state: ArrayState, command: Command, lanes: slice) -> Product:
     flat = (steps * g.reduction_banks, g.outputs)
     magnitude = found.magnitude.reshape(shape).transpose(0, 2, 1, 3).reshape(flat)[:, lanes]
     negative = found.negative.reshape(shape).transpose(0, 2, 1, 3).reshape(flat)[:, lanes]
-    table = product_table(found.pattern, decode, g.lane_columns)
     weights = Operand.of_magnitudes(magnitude, negative)
     if weights is None:
+        table = product_table(found.pattern, decode, g.lane_columns)
         return _WideProduct(alphabet, magnitude, negative, table)
-    return _TableProduct(alphabet, weights, table_product(table))
+    return _TableProduct(alphabet, weights, _multiply(found.pattern, decode, g.lane_columns))
+
+
+@lru_cache(maxsize=64)
+def _multiply(pattern: Pattern, decode: DecodeConfig, columns: int) -> TableProduct:
+    return table_product(product_table(pattern, decode, columns))

@@ -1,0 +1,91 @@
+"""The compiled kernels under AddressSanitizer and UndefinedBehaviorSanitizer."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cimc.kernels.build import LIBRARY, build
+
+ROOT = Path(__file__).parents[2]
+PRODUCT = """
+import numpy as np
+from cimc.kernels import Operand, TableProduct
+from cimc.kernels.operand import alphabet
+
+table = np.arange(1 << 15, dtype=np.uint32).reshape(128, 256)
+codes = np.full((300, 300), 7, np.uint8)
+print(TableProduct(table)(Operand(codes, alphabet(0)), Operand(codes, alphabet(-8))).sum())
+"""
+
+
+def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run Python with the sanitised package of `folder`."""
+    preloaded = [
+        subprocess.run(
+            ["g++", f"-print-file-name={name}.so"], capture_output=True, text=True
+        ).stdout.strip()
+        for name in ("libasan", "libstdc++")
+    ]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(folder),
+        "LD_PRELOAD": " ".join(preloaded),
+        "ASAN_OPTIONS": "detect_leaks=0",  # Python keeps memory at exit
+    }
+    return subprocess.run(
+        [sys.executable, "-P", *command],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=folder,
+    )
+
+
+def sanitised(folder: Path, old: str = "", new: str = "") -> Path:
+    """A copy of the package with kernels that check themselves, `old` in them made `new`."""
+    for name in ("nanobind", "cmake"):
+        if importlib.util.find_spec(name) is None and shutil.which(name) is None:
+            pytest.skip(f"{name} is not installed")
+    if shutil.which("g++") is None:
+        pytest.skip("g++ is not installed")
+    shutil.copytree(ROOT / "cimc", folder / "cimc", ignore=shutil.ignore_patterns("_native.*"))
+    shutil.copyfile(ROOT / "CMakeLists.txt", folder / "CMakeLists.txt")
+    source = folder / "cimc" / "kernels" / "native" / "row_gather.h"
+    text = source.read_text("utf-8")
+    assert old in text
+    source.write_text(text.replace(old, new) if old else text, "utf-8")
+    library = build(folder / "build", ["-DCIMC_SANITIZE=ON"], folder)
+    shutil.copyfile(library, folder / "cimc" / "kernels" / LIBRARY)
+    return folder
+
+
+@pytest.mark.slow
+def test_no_invalid_access_or_undefined_behaviour(tmp_path: Path) -> None:
+    tests = str(ROOT / "tests" / "unit" / "test_compiled_kernels.py")
+    command = [
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-p",
+        "no:cacheprovider",
+        "-c",
+        str(ROOT / "pyproject.toml"),
+    ]
+    folder = sanitised(tmp_path)
+    done = run([*command, "-k", "compiled_equals or blocks or longest", tests], folder)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "passed" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_planted_overrun_is_found(tmp_path: Path) -> None:
+    folder = sanitised(tmp_path, "workspace.get(total)", "workspace.get(total / 2)")
+    assert "heap-buffer-overflow" in run(["-c", PRODUCT], folder).stderr
