@@ -48,6 +48,16 @@ def test_trained_networks(
 
 
 @needs_verilator
+def test_repaired_lenet(models: Path) -> None:
+    sample = models / "fashion_mnist_sample.npz"
+    compiled = compile(
+        models / "lenet.onnx", calibration=sample, multiplier="daism-fla", repair="weights"
+    )
+    assert any(step["kept"] for step in compiled.report["repair"]["steps"])
+    verify_network(compiled.network, 2)
+
+
+@needs_verilator
 @pytest.mark.parametrize("capacity", [2600, 950])
 def test_spilled_tensors_in_strips(capacity: int) -> None:
     allocate = AllocatePass(capacity=capacity)
