@@ -21,8 +21,7 @@ from cimc.dialects.nn import (
     TwoInputOp,
     shape_of,
 )
-from cimc.interp.nn_windows import conv_window, largest, pool_window, slices, total
-from cimc.kernels import im2col
+from cimc.interp.nn_windows import Window, cells, conv_window, largest, pool_window, slices, total
 from cimc.weights import WeightStore
 
 Floats = NDArray[np.float32]
@@ -54,22 +53,45 @@ def clamp(y: Floats, low: float, high: float) -> Floats:
 
 def conv(op: ConvOp, x: Floats, weights: WeightStore) -> Floats:
     """Convolution of `x` [N, C, H, W], a few images at a time."""
-    kernel, strides, pads, dilations = conv_window(op)
+    window = conv_window(op)
     w, groups = blob(weights, op.weights), op.group.value.data
     outputs, inputs = w.shape[0] // groups, w.shape[1]
+    if inputs == 1:
+        return activate(op, depthwise(op, x, w, weights))
     shape = shape_of(op.y)[1:]
     y = np.empty((len(x), *shape), np.float32)
-    each = 4 * inputs * kernel[0] * kernel[1] * shape[1] * shape[2]
-    for part in slices(len(x), each, PATCH_BYTES):
+    pixels = shape[1] * shape[2]
+    for part in slices(len(x), 4 * w[0].size * pixels, PATCH_BYTES):
         for g in range(groups):
-            channels = x[part, g * inputs : (g + 1) * inputs]
-            patches = im2col(channels, kernel, strides, pads, dilations)
+            patches = columns(x[part, g * inputs : (g + 1) * inputs], window)
             own = slice(g * outputs, (g + 1) * outputs)
-            product = patches @ w[own].reshape(outputs, -1).T
-            y[part, own] = product.transpose(0, 3, 1, 2)
+            product = w[own].reshape(outputs, -1) @ patches
+            y[part, own] = product.reshape(-1, outputs, *shape[1:])
     if op.bias is not None:
         y += blob(weights, op.bias)[:, None, None]
     return activate(op, y)
+
+
+def columns(x: Floats, window: Window) -> Floats:
+    """Windows of `x` [N, C, H, W] as [N, C * KH * KW, OH * OW]."""
+    kernel, strides, pads, _ = window
+    if kernel == strides == (1, 1) and not any(pads):
+        return x.reshape(*x.shape[:2], -1)
+    found = np.stack([*cells(x, window, 0)], axis=2)
+    return found.reshape(len(x), -1, found.shape[3] * found.shape[4])
+
+
+def depthwise(op: ConvOp, x: Floats, w: Floats, weights: WeightStore) -> Floats:
+    """The same without activation where each of `w` [O, 1, KH, KW] reads one channel of `x`."""
+    y = np.zeros((len(x), *shape_of(op.y)[1:]), np.float32)
+    if op.bias is not None:
+        y += blob(weights, op.bias)[:, None, None]
+    each = y.shape[1] // x.shape[1]
+    by_cell = w.reshape(len(w), -1).T[:, :, None, None]
+    for part in slices(len(x), 1, 1):
+        for cell, factor in zip(cells(x[part], conv_window(op), 0), by_cell, strict=True):
+            y[part] += (cell if each == 1 else cell.repeat(each, axis=1)) * factor
+    return y
 
 
 def gemm(op: GemmOp, x: Floats, weights: WeightStore) -> Floats:

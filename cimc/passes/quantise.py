@@ -1,8 +1,8 @@
 """`quantise`: from real numbers to integers; afterwards no operation needs a float.
 
 Weights are symmetric per output channel, activations per tensor: unsigned when nothing negative was
-seen, else symmetric signed without the lowest code, so that magnitudes have one bit less. What
-arrived quantised stays as it is.
+seen, else symmetric signed without the lowest code, so that magnitudes have one bit less; results
+of the network have room for larger values. What arrived quantised stays as it is.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ from cimc.dialects.nn import (
     shape_of,
 )
 from cimc.interp.nn import end_names, main_function
+from cimc.passes.canonicalise_nn import NO_CLAMP, clamp_of
 from cimc.passes.context import cim_context
 from cimc.passes.quantised_forms import (
     KEEPS,
@@ -50,9 +51,10 @@ from cimc.passes.quantised_forms import (
     fits,
     grid_of,
     grid_of_readers,
+    is_result,
     recode,
 )
-from cimc.passes.ranges import activation_type, bits_of, code_limits, code_range
+from cimc.passes.ranges import activation_type, bits_of, code_limits, code_range, output_type
 from cimc.weights import WeightStore
 
 SEEN = ("range", "histogram", "ranges", "histograms")
@@ -136,10 +138,7 @@ class Quantiser:
                 self.bits[operand] = max(wanted, self.bits.get(operand, 0))
 
     def quantise_inputs(self) -> None:
-        """Arguments stay float; each is quantised first, as a reader wants it or as calibrated.
-
-        One that only the host reads is not.
-        """
+        """Arguments stay float; the machine reads them quantised as it wants, or as calibrated."""
         for i, argument in enumerate(self.function.body.block.args):
             new = self.block.insert_arg(argument.type, i)
             new.name_hint = argument.name_hint
@@ -201,12 +200,14 @@ class Quantiser:
     def type_of(
         self, value: SSAValue[Any], seen: Attribute | None, histogram: Attribute | None
     ) -> QuantType:
-        """Scale and signedness for `value` from what calibration has seen in it."""
+        """Type of the codes of `value` from what calibration has seen in it."""
         if not isinstance(seen, DenseArrayBase):
             if not isinstance(value.owner, Operation):
                 raise pass_fail(self.function, "arg_ranges is missing; run calibrate first")
             raise pass_fail(value.owner, "range is missing; run calibrate first")
         low, high = (float(v) for v in seen.get_values())
+        if isinstance(value.owner, WeightedOp) and is_result(value):
+            return output_type(low, high, clamp_of(value.owner) or NO_CLAMP)
         counts = None
         if self.clip and isinstance(histogram, BlobAttr):
             counts = self.weights.get(histogram.key.data)

@@ -59,6 +59,9 @@ UNUSED = ("activation", "clip_min", "clip_max", "negate_b", "histogram")
 KEEPS = (MaxPoolOp, MoveOp)
 """Operations whose result has the scale and zero point of their operand."""
 
+OFF_MACHINE = (HostOp, SoftmaxOp, ReturnOp, *KEEPS)
+"""Readers of a result of the network; `KEEPS` only if their own result is one."""
+
 
 def has_form(op: Operation) -> bool:
     """`op` can compute on codes."""
@@ -181,6 +184,12 @@ def reaches(op: QuantizeOp, low: float, high: float) -> bool:
     y, ends = grid_of(op)
     first, last = ((end - y.zero) * y.scale_value for end in ends)
     return first - y.scale_value <= low and high <= last + y.scale_value
+
+
+def is_result(value: SSAValue) -> bool:
+    """Only the host reads `value`, and the machine nothing that the host makes of it."""
+    readers = [use.operation for use in value.uses]
+    return all(isinstance(op, OFF_MACHINE) and all(map(is_result, op.results)) for op in readers)
 
 
 def fits(codes: SSAValue, y: QuantType, ends: Ends) -> bool:

@@ -12,6 +12,8 @@ from cimc.dialects.nn import MoveOp, QuantType, quant_of
 BINS = 4096
 LEVELS = np.arange(20, 1, -1) / 20
 """Clipping levels tried, as fractions of the largest magnitude."""
+HEADROOM = 2.0
+"""How much larger than in calibration a result of the network may be without clipping."""
 
 
 def histogram_top(largest: float) -> float:
@@ -21,11 +23,16 @@ def histogram_top(largest: float) -> float:
 
 
 def code_range(quant: QuantType, bits: int) -> tuple[int, int]:
-    """Codes that a tensor of `bits` bits uses: 0 .. 2^n - 1, or -(2^(n-1) - 1) .. 2^(n-1) - 1."""
+    """Codes that a tensor of `bits` bits uses: 0 .. 2^n - 1, or -(2^(n-1) - 1) .. 2^(n-1) - 1.
+
+    All codes where the zero point is not 0.
+    """
+    if quant.zero:
+        return quant.limits
     if quant.signed:
         most = (1 << (bits - 1)) - 1
-        return quant.zero - most, quant.zero + most
-    return quant.zero, quant.zero + (1 << bits) - 1
+        return -most, most
+    return 0, (1 << bits) - 1
 
 
 def code_limits(value: SSAValue) -> tuple[int, int]:
@@ -61,6 +68,19 @@ def activation_type(
         return QuantType.of(signed, 1.0 / codes)
     level = largest if counts is None else best_clip(largest, codes, counts)
     return QuantType.of(signed, level / codes)
+
+
+def output_type(low: float, high: float, ends: tuple[float, float]) -> QuantType:
+    """Type for a result of the network, seen in [low, high] and clamped to `ends`.
+
+    Nothing is clipped: few calibration images have the largest score of a sure answer, and scores
+    that saturate are ties. No product reads the codes, so a zero point costs nothing.
+    """
+    low, high = max(min(HEADROOM * low, 0.0), ends[0]), min(max(HEADROOM * high, 0.0), ends[1])
+    if low >= 0 or high <= 0:
+        return activation_type(low, high, 8)
+    scale = (high - low) / 255
+    return QuantType.of(False, scale, round(-low / scale))
 
 
 def best_clip(largest: float, codes: int, counts: NDArray[np.int64]) -> float:

@@ -80,3 +80,23 @@ func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
 // CHECK-NEXT: %[[V:.*]] = nn.add %[[S]], %[[U]] {m0 = 1 : i64
 // CHECK-NEXT: nn.dequantize %[[V]]
 // CHECK-NEXT: func.return
+
+// -----
+
+// Scores that leave the network: twice the range that was seen, at both ends.
+func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> attributes {arg_ranges = [array<f64: 0.0, 1.0>]} {
+  %y = nn.gemm %x weights #nn.blob<"8066f70844f2eb8d", tensor<2x2xf32>> {range = array<f64: -5.0, 20.5>} : tensor<1x2xf32> -> tensor<1x2xf32>
+  func.return %y : tensor<1x2xf32>
+}
+// CHECK:      nn.gemm {{.*}}low = 0 : i64, high = 255 : i64} : {{.*}} -> tensor<1x2x!nn.quant<ui8, 2.000000e-01, 50>>
+
+// -----
+
+// The machine reads them too: as every other tensor.
+func.func @main(%x: tensor<1x2xf32>) -> (tensor<1x2xf32>, tensor<1x2xf32>) attributes {arg_ranges = [array<f64: 0.0, 1.0>]} {
+  %y = nn.gemm %x weights #nn.blob<"8066f70844f2eb8d", tensor<2x2xf32>> {range = array<f64: -5.0, 12.7>} : tensor<1x2xf32> -> tensor<1x2xf32>
+  %z = nn.gemm %y weights #nn.blob<"8066f70844f2eb8d", tensor<2x2xf32>> {activation = "relu", range = array<f64: 0.0, 5.1>} : tensor<1x2xf32> -> tensor<1x2xf32>
+  func.return %y, %z : tensor<1x2xf32>, tensor<1x2xf32>
+}
+// CHECK:      nn.gemm {{.*}}low = -127 : i64, high = 127 : i64} : {{.*}} -> tensor<1x2x!nn.quant<si8, 0.099999999999999992, 0>>
+// CHECK-NEXT: nn.gemm {{.*}}low = 0 : i64, high = 255 : i64} : {{.*}} -> tensor<1x2x!nn.quant<ui8, 0.039999999999999994, 0>>
