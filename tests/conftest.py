@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,3 +27,17 @@ def lenet(models: Path) -> CompiledModel:
     from cimc.api import compile  # tests of a single part do not pay for the whole
 
     return compile(models / "lenet.onnx", calibration=models / "fashion_mnist_sample.npz")
+
+
+@pytest.fixture(scope="session")
+def lite0(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of EfficientNet-Lite0 and its photographs: fetched before, or now."""
+    folder = ROOT / "build" / "efficientnet_lite0"
+    if (folder / "photos.npz").is_file():
+        return folder
+    folder = tmp_path_factory.mktemp("efficientnet_lite0")
+    command = [sys.executable, str(models / "get_efficientnet_lite0.py"), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"EfficientNet-Lite0 cannot be fetched: {done.stderr.strip()}")
+    return folder
