@@ -1,0 +1,169 @@
+"""Compile time and memory of large networks, and accuracy of EfficientNet-Lite0; asserts nothing.
+
+    python scripts/bench_large.py                     everything
+    python scripts/bench_large.py compile layers      only these
+
+compile   ResNet-50 and VGG-19 without verification: seconds, processor seconds, memory
+layers    chains of 10, 100 and 1000 convolutions: processor seconds a layer
+lite0     EfficientNet-Lite0 with its ImageNet weights: 8 bits by cimc and by onnxruntime beside
+          float; needs models/get_efficientnet_lite0.py to have run
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+import cimc
+from cimc.backend.terminal_table import text_table
+
+ROOT = Path(__file__).parents[1]
+LITE0 = ROOT / "build" / "efficientnet_lite0"
+LAYERS = (10, 100, 1000)
+CHANNELS, SIZE = 16, 8
+SPREAD = 0.003
+"""Of the weights that make a layer of a chain differ from copying its input."""
+
+sys.path.insert(0, str(ROOT / "models"))
+from lite0_quality import (  # noqa: E402 - models/ is no package
+    Photos,
+    batched,
+    onnxruntime_int8,
+    onnxruntime_scores,
+    quality,
+)
+from reweight_light import reweighted  # noqa: E402
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one compilation took."""
+
+    wall_s: float
+    processor_s: float
+    peak_gb: float
+
+    def cells(self) -> list[str]:
+        """As columns of a table."""
+        return [f"{self.wall_s:.1f}", f"{self.processor_s:.1f}", f"{self.peak_gb:.2f}"]
+
+
+def compile_alone(model: Path) -> Cost:
+    """Compile `model` in a process of its own and write the output directory."""
+    arguments = ["-m", "cimc.cli.main", str(model), "--verify=none", "-o", f"{model}.out"]
+    began = time.perf_counter()
+    process = os.posix_spawn(
+        sys.executable,
+        [sys.executable, *arguments],
+        {**os.environ, "PYTHONPATH": str(ROOT)},
+        file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)],
+    )
+    _, status, usage = os.wait4(process, 0)
+    if status:
+        sys.exit(f"error: {model.name} does not compile")
+    wall = time.perf_counter() - began
+    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / (1 << 20))
+
+
+def bench_compile(folder: Path) -> None:
+    """The largest networks of the onnx package."""
+    rows: list[list[str]] = []
+    for name in ("light_resnet50", "light_vgg19"):
+        path = folder / f"{name}.onnx"
+        onnx.save(reweighted(name), path)
+        rows.append([name, *compile_alone(path).cells()])
+        path.unlink()
+    print(text_table(["network", "s", "processor s", "peak GB"], rows, left=1))
+
+
+def chain(layers: int) -> onnx.ModelProto:
+    """`layers` convolutions, each with a relu, that nearly copy their input."""
+    rng = np.random.default_rng(0)
+    nodes: list[onnx.NodeProto] = []
+    weights: list[TensorProto] = []
+    each = range(CHANNELS)
+    for i in range(layers):
+        w = rng.normal(0.0, SPREAD, (CHANNELS, CHANNELS, 3, 3))
+        w[each, each, 1, 1] += 1
+        weights.append(numpy_helper.from_array(w.astype(np.float32), f"w{i}"))
+        operands = ["x" if i == 0 else f"r{i - 1}", f"w{i}"]
+        conv = helper.make_node("Conv", operands, [f"c{i}"], kernel_shape=[3, 3], pads=[1] * 4)
+        nodes += [conv, helper.make_node("Relu", [f"c{i}"], [f"r{i}"])]
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, CHANNELS, SIZE, SIZE])
+        for name in ("x", f"r{layers - 1}")
+    ]
+    graph = helper.make_graph(nodes, "chain", ends[:1], ends[1:], weights)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def bench_layers(folder: Path) -> None:
+    """The cost of a layer must not depend on how many there are."""
+    rows: list[list[str]] = []
+    before: tuple[int, float] | None = None
+    for layers in LAYERS:
+        path = folder / f"chain{layers}.onnx"
+        onnx.save(chain(layers), path)
+        cost = compile_alone(path)
+        more = ""
+        if before is not None:
+            more = f"{1000 * (cost.processor_s - before[1]) / (layers - before[0]):.1f}"
+        before = (layers, cost.processor_s)
+        rows.append([str(layers), *cost.cells(), more])
+    print(text_table(["layers", "s", "processor s", "peak GB", "ms a further layer"], rows, left=1))
+
+
+def bench_lite0(folder: Path) -> None:
+    """8-bit forms beside float on 100 crops of 20 photographs."""
+    path = LITE0 / "efficientnet_lite0.onnx"
+    if not path.is_file():
+        sys.exit("error: lite0 needs: python models/get_efficientnet_lite0.py")
+    photos, model = Photos.read(LITE0), onnx.load(path)
+    real = onnxruntime_scores(model, photos.images)
+    rows: list[list[str]] = []
+
+    def row(name: str, scores: NDArray[np.float32]) -> None:
+        found = quality(scores, real, photos.labels)
+        level = f"{found.sqnr_db:.2f}" if scores is not real else ""
+        rows.append([name, str(found.right), str(found.same), level])
+
+    row("onnxruntime, float", real)
+    for per_channel in (True, False):
+        scores = onnxruntime_int8(model, photos, per_channel)
+        row(f"onnxruntime, int8, per {'channel' if per_channel else 'tensor'}", scores)
+    compiled = cimc.compile(path, calibration={"image": photos.calibration}, multiplier="exact")
+    scores = batched(lambda x: compiled.run(None, {"image": x})[0], photos.images)
+    row("cimc, exact", scores)
+    print(text_table(["8 bits by", "right", "same", "SQNR dB"], rows, left=1))
+
+
+SECTIONS: dict[str, Callable[[Path], None]] = {
+    "compile": bench_compile,
+    "layers": bench_layers,
+    "lite0": bench_lite0,
+}
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], default=[])
+    with tempfile.TemporaryDirectory() as folder:
+        for name in parser.parse_args().sections or SECTIONS:
+            print(f"\n{name}")
+            SECTIONS[name](Path(folder))
+
+
+if __name__ == "__main__":
+    main()
