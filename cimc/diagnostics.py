@@ -99,9 +99,7 @@ def fuse_locs(*ops: Operation) -> LocationAttr:
 
 def fused(locations: Iterable[LocationAttr]) -> LocationAttr:
     """One location for all of `locations`."""
-    parts: list[LocationAttr] = []
-    for loc in locations:
-        parts.extend(p for p in _parts(loc) if p not in parts)
+    parts = list(dict.fromkeys(part for loc in locations for part in _parts(loc)))
     if len(parts) == 1:
         return parts[0]
     return FusedLoc(ArrayAttr(parts), NoneAttr()) if parts else UnknownLoc()

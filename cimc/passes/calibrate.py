@@ -35,6 +35,7 @@ from cimc.passes.ranges import BINS, histogram_top
 from cimc.weights import WeightStore
 
 BATCH = 16
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 KEEPS_TYPE = (MaxPoolOp, MoveOp, DequantizeOp)
 """Results of these have the quantisation of their operand."""
 
@@ -63,7 +64,10 @@ class Seen:
         if not magnitudes.size:
             return
         self.grow(float(magnitudes.max()))
-        bins = (magnitudes * np.float32(BINS / self.top)).astype(np.int32)
+        factor = BINS / self.top
+        # float64 where float32 has no such factor, for magnitudes below its normal range
+        wide = factor > FLOAT32_MAX
+        bins = (magnitudes * (np.float64(factor) if wide else np.float32(factor))).astype(np.int32)
         self.counts += np.bincount(np.minimum(bins, BINS - 1), minlength=BINS)
 
     def grow(self, largest: float) -> None:

@@ -17,6 +17,9 @@ from xdsl.passes import ModulePass
 from cimc import multipliers
 from cimc.diagnostics import CimcError, fuse_locs, pass_fail
 
+Key = tuple[str, int, int]
+"""Multiplier, stored bits, broadcast bits."""
+
 
 @dataclass(frozen=True)
 class LowerToBitsPass(ModulePass):
@@ -31,27 +34,27 @@ class LowerToBitsPass(ModulePass):
             PassFailedException: an op names an unknown multiplier, or lacks a width.
         """
         present = {m.sym_name.data for m in op.body.block.ops if isinstance(m, HWModuleOp)}
-        users: dict[str, list[Operation]] = {}
-        modules: dict[str, HWModuleOp] = {}
+        users: dict[Key, list[Operation]] = {}
         for user in op.walk():
-            if (module := _definition(user)) is not None:
-                modules.setdefault(module.sym_name.data, module)
-                users.setdefault(module.sym_name.data, []).append(user)
+            name = user.get_attr_or_prop("multiplier")
+            if isinstance(name, StringAttr):
+                key = (name.data, _width(user, "stored_bits"), _width(user, "broadcast_bits"))
+                users.setdefault(key, []).append(user)
+        found = (_definition(key, layers) for key, layers in users.items())
+        modules = {module.sym_name.data: module for module in found}
         for name in sorted(modules.keys() - present):
-            modules[name].location = fuse_locs(*users[name])
             op.body.block.add_op(modules[name])
 
 
-def _definition(op: Operation) -> HWModuleOp | None:
-    """The module that `op` multiplies with; None when it carries no multiplier."""
-    name = op.get_attr_or_prop("multiplier")
-    if not isinstance(name, StringAttr):
-        return None
+def _definition(key: Key, users: list[Operation]) -> HWModuleOp:
+    """The module that `users` multiply with."""
+    name, stored_bits, broadcast_bits = key
     try:
-        multiplier = multipliers.get(name.data)
-        return multiplier.module(_width(op, "stored_bits"), _width(op, "broadcast_bits"))
+        module = multipliers.get(name).module(stored_bits, broadcast_bits)
     except CimcError as error:
-        raise pass_fail(op, str(error)) from error
+        raise pass_fail(users[0], str(error)) from error
+    module.location = fuse_locs(*users)
+    return module
 
 
 def _width(op: Operation, name: str) -> int:

@@ -1,8 +1,8 @@
 """`quantise`: from real numbers to integers; afterwards no operation needs a float.
 
 Weights are symmetric per output channel, activations per tensor: unsigned when nothing negative was
-seen, else symmetric signed without the lowest code, so that magnitudes have one bit less; results
-of the network have room for larger values. What arrived quantised stays as it is.
+seen, else symmetric signed without the lowest code, so that magnitudes have one bit less; the
+scores of the network have room for larger ones. What arrived quantised stays as it is.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ from cimc.passes.context import cim_context
 from cimc.passes.quantised_forms import (
     KEEPS,
     Forms,
+    are_scores,
     conversion_of_all,
     fits,
     grid_of,
     grid_of_readers,
-    is_result,
     recode,
 )
-from cimc.passes.ranges import activation_type, bits_of, code_limits, code_range, output_type
+from cimc.passes.ranges import activation_type, bits_of, code_limits, code_range, score_type
 from cimc.weights import WeightStore
 
 SEEN = ("range", "histogram", "ranges", "histograms")
@@ -206,8 +206,8 @@ class Quantiser:
                 raise pass_fail(self.function, "arg_ranges is missing; run calibrate first")
             raise pass_fail(value.owner, "range is missing; run calibrate first")
         low, high = (float(v) for v in seen.get_values())
-        if isinstance(value.owner, WeightedOp) and is_result(value):
-            return output_type(low, high, clamp_of(value.owner) or NO_CLAMP)
+        if isinstance(value.owner, WeightedOp) and are_scores(value):
+            return score_type(low, high, clamp_of(value.owner) or NO_CLAMP)
         counts = None
         if self.clip and isinstance(histogram, BlobAttr):
             counts = self.weights.get(histogram.key.data)

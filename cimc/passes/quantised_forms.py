@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -184,6 +185,11 @@ def reaches(op: QuantizeOp, low: float, high: float) -> bool:
     y, ends = grid_of(op)
     first, last = ((end - y.zero) * y.scale_value for end in ends)
     return first - y.scale_value <= low and high <= last + y.scale_value
+
+
+def are_scores(value: SSAValue) -> bool:
+    """`value` is a result of the network and has one element a channel."""
+    return math.prod(shape_of(value)[2:]) == 1 and is_result(value)
 
 
 def is_result(value: SSAValue) -> bool:

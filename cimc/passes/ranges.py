@@ -13,7 +13,7 @@ BINS = 4096
 LEVELS = np.arange(20, 1, -1) / 20
 """Clipping levels tried, as fractions of the largest magnitude."""
 HEADROOM = 2.0
-"""How much larger than in calibration a result of the network may be without clipping."""
+"""How much larger than in calibration a score may be without clipping."""
 
 
 def histogram_top(largest: float) -> float:
@@ -70,8 +70,8 @@ def activation_type(
     return QuantType.of(signed, level / codes)
 
 
-def output_type(low: float, high: float, ends: tuple[float, float]) -> QuantType:
-    """Type for a result of the network, seen in [low, high] and clamped to `ends`.
+def score_type(low: float, high: float, ends: tuple[float, float]) -> QuantType:
+    """Type for the scores of a network, seen in [low, high] and clamped to `ends`.
 
     Nothing is clipped: few calibration images have the largest score of a sure answer, and scores
     that saturate are ties. No product reads the codes, so a zero point costs nothing.

@@ -267,6 +267,14 @@ def test_histograms_count_every_magnitude():
     np.testing.assert_array_equal(seen.counts, expected)
 
 
+def test_histogram_of_magnitudes_below_the_normal_range():
+    seen, tiny = Seen(), np.float32(1e-43)
+    seen.add(np.array([tiny, tiny / 2, 0.0], np.float32))
+    assert seen.counts.sum() == 2
+    assert seen.counts[-1] == 0
+    assert seen.ends == (0.0, tiny)
+
+
 @pytest.mark.parametrize(("largest", "top"), [(1.0, 1.0), (1.01, 2.0), (0.5, 0.5), (300.0, 512.0)])
 def test_histogram_top(largest: float, top: float):
     assert histogram_top(largest) == top
