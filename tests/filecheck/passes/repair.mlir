@@ -20,4 +20,4 @@ func.func @main(%x: tensor<1x2x4x4xf32>) -> tensor<1x2xf32> attributes {arg_name
 // CHECK:      nn.conv {{.*}}multiplier = "exact"
 // CHECK:      nn.gemm %f weights #nn.blob<"09c1bcd1b1c66ab6", tensor<2x2xi8>> bias #nn.blob<"{{[0-9a-f]+}}", tensor<2xi32>>
 // CHECK-NOT:  weight_scales = #nn.blob<"4708506fd0c35bd4"
-// CHECK-SAME: requant_m = #nn.blob<"{{[0-9a-f]+}}", tensor<2xi32>>, requant_s = #nn.blob<"{{[0-9a-f]+}}", tensor<2xui8>>, low = -127 : i64, high = 127 : i64}
+// CHECK-SAME: requant_m = #nn.blob<"{{[0-9a-f]+}}", tensor<2xi32>>, requant_s = #nn.blob<"{{[0-9a-f]+}}", tensor<2xui8>>, low = 0 : i64, high = 255 : i64}
