@@ -23,6 +23,7 @@ from cimc.dialects.nn import (
     NnOp,
     QuantizeOp,
     float_array,
+    int_attr,
     quant_of,
     shape_of,
     store_blob,
@@ -31,7 +32,7 @@ from cimc.frontend.data import noise
 from cimc.interp.nn import end_names, main_function, run
 from cimc.passes.context import CimContext, cim_context
 from cimc.passes.quantised_forms import grid_of_readers
-from cimc.passes.ranges import BINS, histogram_top
+from cimc.passes.ranges import BINS, IMAGES, histogram_top
 from cimc.weights import WeightStore
 
 BATCH = 16
@@ -122,6 +123,7 @@ class CalibratePass(ModulePass):
         function.attributes["arg_histograms"] = ArrayAttr(
             [store_blob(context.weights, s.counts) for s in found]
         )
+        function.attributes[IMAGES] = int_attr(image_count(arrays, self.images))
 
 
 def calibration_arrays(context: CimContext, function: FuncOp) -> Mapping[str, NDArray[np.float32]]:
@@ -160,11 +162,16 @@ def needs_range(value: SSAValue[Any]) -> bool:
     return grid_of_readers(value) is None
 
 
+def image_count(arrays: Mapping[str, NDArray[np.float32]], most: int) -> int:
+    """How many images every one of `arrays` has, `most` at the most."""
+    return min(most, *(len(array) for array in arrays.values()))
+
+
 def batches(
     arrays: Mapping[str, NDArray[np.float32]], images: int
 ) -> list[dict[str, NDArray[np.float32]]]:
     """The first `images` images, `BATCH` at a time."""
-    count = min(images, *(len(array) for array in arrays.values()))
+    count = image_count(arrays, images)
     return [
         {name: array[at : min(at + BATCH, count)] for name, array in arrays.items()}
         for at in range(0, count, BATCH)

@@ -16,6 +16,7 @@ from xdsl.dialects.builtin import (
     ArrayAttr,
     DenseArrayBase,
     FunctionType,
+    IntegerAttr,
     LocationAttr,
     ModuleOp,
     NameLoc,
@@ -54,7 +55,7 @@ from cimc.passes.quantised_forms import (
     grid_of_readers,
     recode,
 )
-from cimc.passes.ranges import activation_type, bits_of, code_limits, code_range, score_type
+from cimc.passes.ranges import IMAGES, activation_type, bits_of, code_limits, code_range, score_type
 from cimc.weights import WeightStore
 
 SEEN = ("range", "histogram", "ranges", "histograms")
@@ -91,6 +92,8 @@ class Quantiser:
         self.weights = weights
         self.forms = Forms(weights)
         self.clip = clip
+        images = function.attributes.get(IMAGES)
+        self.images = images.value.data if isinstance(images, IntegerAttr) else 0
         self.codes: dict[SSAValue[Any], SSAValue[Any]] = {}
         self.floats: dict[SSAValue[Any], SSAValue[Any]] = {}
         self.bits: dict[SSAValue[Any], int] = {}
@@ -122,7 +125,8 @@ class Quantiser:
         )
         new = FuncOp(self.function.sym_name.data, kind, Region(self.block))
         new.attributes.update(self.function.attributes)
-        new.attributes.pop("arg_histograms", None)
+        for name in ("arg_histograms", IMAGES):
+            new.attributes.pop(name, None)
         new.location = self.function.location
         return new
 
@@ -207,7 +211,7 @@ class Quantiser:
             raise pass_fail(value.owner, "range is missing; run calibrate first")
         low, high = (float(v) for v in seen.get_values())
         if isinstance(value.owner, WeightedOp) and are_scores(value):
-            return score_type(low, high, clamp_of(value.owner) or NO_CLAMP)
+            return score_type(low, high, clamp_of(value.owner) or NO_CLAMP, self.images)
         counts = None
         if self.clip and isinstance(histogram, BlobAttr):
             counts = self.weights.get(histogram.key.data)

@@ -10,10 +10,12 @@ from xdsl.ir import Operation, SSAValue
 from cimc.dialects.nn import MoveOp, QuantType, quant_of
 
 BINS = 4096
+IMAGES = "calibration_images"
+"""Attribute of @main: how many images calibration saw."""
 LEVELS = np.arange(20, 1, -1) / 20
 """Clipping levels tried, as fractions of the largest magnitude."""
-HEADROOM = 2.0
-"""How much larger than in calibration a score may be without clipping."""
+FEW_IMAGES = 24
+"""With so many calibration images, or fewer, the largest score may be twice as large elsewhere."""
 
 
 def histogram_top(largest: float) -> float:
@@ -70,13 +72,14 @@ def activation_type(
     return QuantType.of(signed, level / codes)
 
 
-def score_type(low: float, high: float, ends: tuple[float, float]) -> QuantType:
-    """Type for the scores of a network, seen in [low, high] and clamped to `ends`.
+def score_type(low: float, high: float, ends: tuple[float, float], images: int) -> QuantType:
+    """Type for the scores of a network, seen in [low, high] in `images`, clamped to `ends`.
 
-    Nothing is clipped: few calibration images have the largest score of a sure answer, and scores
-    that saturate are ties. No product reads the codes, so a zero point costs nothing.
+    Nothing is clipped: scores that saturate are ties, and the fewer the images, the further beyond
+    them a sure answer may lie. No product reads the codes, so a zero point costs nothing.
     """
-    low, high = max(min(HEADROOM * low, 0.0), ends[0]), min(max(HEADROOM * high, 0.0), ends[1])
+    room = 1 + min(1.0, FEW_IMAGES / max(images, 1))
+    low, high = max(min(room * low, 0.0), ends[0]), min(max(room * high, 0.0), ends[1])
     if low >= 0 or high <= 0:
         return activation_type(low, high, 8)
     scale = (high - low) / 255

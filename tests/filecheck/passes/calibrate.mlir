@@ -6,7 +6,7 @@ func.func @main(%x: tensor<1x2x4x4xf32>) -> tensor<1x2x2x2xf32> attributes {arg_
   func.return %m : tensor<1x2x2x2xf32>
 }
 // Noise without data; a pool has the range of its operand.
-// CHECK:      arg_ranges = [array<f64: -{{.*}}>], arg_histograms = [#nn.blob<"{{[0-9a-f]+}}", tensor<4096xi64>>]
+// CHECK:      arg_ranges = [array<f64: -{{.*}}>], arg_histograms = [#nn.blob<"{{[0-9a-f]+}}", tensor<4096xi64>>], calibration_images = 2 : i64
 // CHECK:      nn.conv {{.*}}range = array<f64: -1.250000e-01, 2.500000e-01>, histogram = #nn.blob<"{{[0-9a-f]+}}", tensor<4096xi64>>
 // CHECK-NEXT: nn.max_pool
 // CHECK-NOT:  range

@@ -92,6 +92,16 @@ func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> attributes {arg_ranges =
 
 // -----
 
+// The more images, the less room: a tenth for 240.
+func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> attributes {arg_ranges = [array<f64: 0.0, 1.0>], calibration_images = 240 : i64} {
+  %y = nn.gemm %x weights #nn.blob<"8066f70844f2eb8d", tensor<2x2xf32>> {range = array<f64: -10.0, 41.0>} : tensor<1x2xf32> -> tensor<1x2xf32>
+  func.return %y : tensor<1x2xf32>
+}
+// CHECK-NOT:  calibration_images
+// CHECK:      nn.gemm {{.*}}low = 0 : i64, high = 255 : i64} : {{.*}} -> tensor<1x2x!nn.quant<ui8, {{0.22[0-9]+|2.2[0-9]+e-01}}, 50>>
+
+// -----
+
 // The machine reads them too: as every other tensor.
 func.func @main(%x: tensor<1x2xf32>) -> (tensor<1x2xf32>, tensor<1x2xf32>) attributes {arg_ranges = [array<f64: 0.0, 1.0>]} {
   %y = nn.gemm %x weights #nn.blob<"8066f70844f2eb8d", tensor<2x2xf32>> {range = array<f64: -5.0, 12.7>} : tensor<1x2xf32> -> tensor<1x2xf32>
