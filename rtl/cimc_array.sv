@@ -1,7 +1,7 @@
 // The array unit: address generator, decoders, banks, adder trees, partial sums, post-processor.
 //
 // Stages of an access: 0 loop counters, 1 step offset, 2 buffer address, 3 buffer data,
-// 4 wordline decode, 5 bank read, 6 products, 7 sum, 8 accumulate, 9 partial sum written.
+// 4 operand decode, 5 bank read, 6 products, 7 sum, 8 accumulate, 9 partial sum written.
 module cimc_array (
   input  logic clk_i,
   input  logic rst_ni,
@@ -33,6 +33,7 @@ module cimc_array (
 );
   localparam int ReductionBanks = cimc_pkg::ReductionBanks;
   localparam int Window = cimc_pkg::WordlineWindow;
+  localparam int OperandBits = cimc_pkg::OperandBits;
   localparam int RowBits = cimc_pkg::BankRowBits;
   localparam int PsumBits = cimc_pkg::PsumIndexBits;
   localparam int PixelBits = cimc_pkg::CMD_ARRAY_NX_W + cimc_pkg::CMD_ARRAY_NY_W;
@@ -109,13 +110,13 @@ module cimc_array (
   // Stages 3 and 4: one decoder a reduction position, for the banks of every cluster
   logic [8*ReductionBanks-1:0] codes_q;
   logic [Window*ReductionBanks-1:0] wordlines5;
-  logic [3*ReductionBanks-1:0] shift5, shift6_q;
+  logic [OperandBits*ReductionBanks-1:0] operand5, operand6_q;
   logic [ReductionBanks-1:0]   negative5, negative6_q, used5, used6_q;
 
   always_ff @(posedge clk_i) begin
     if (valid_q[3]) codes_q <= buffer_rdata_i;
     if (valid_q[5]) begin
-      shift6_q    <= shift5;
+      operand6_q  <= operand5;
       negative6_q <= negative5;
       used6_q     <= used5;
     end
@@ -134,7 +135,7 @@ module cimc_array (
       .first_row_i   (first_row_q),
       .left_justify_i(left_justify_q),
       .wordlines_o   (wordlines5[c*Window +: Window]),
-      .shift_o       (shift5[3*c +: 3]),
+      .operand_o     (operand5[c*OperandBits +: OperandBits]),
       .negative_o    (negative5[c])
     );
     assign used5[c] = |wordlines5[c*Window +: Window];
@@ -166,12 +167,14 @@ module cimc_array (
       );
     end
 
-    cimc_cluster u_cluster (
+    cimc_cluster #(
+      .Group(32'(cimc_pkg::ClusterGroups[8*k +: 8]))
+    ) u_cluster (
       .clk_i           (clk_i),
       .products_valid_i(valid_q[6]),
       .rows_i          (rows),
       .used_i          (used6_q),
-      .shift_i         (shift6_q),
+      .operand_i       (operand6_q),
       .negative_i      (negative6_q),
       .pairs_valid_i   (valid_q[7]),
       .sums_valid_i    (valid_q[8]),

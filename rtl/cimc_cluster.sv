@@ -1,14 +1,16 @@
 // Adder tree and accumulators of one cluster.
 //
-// Stage 6: lane products of the banks, shifted, signed and added in pairs.
+// Stage 6: lane products of the banks (cimc_products), signed and added in pairs.
 // Stage 7: sum of the pairs. Stage 8: accumulators, from 0, a partial sum or themselves.
-module cimc_cluster (
+module cimc_cluster #(
+  parameter int Group = 0   // of banks
+) (
   input  logic clk_i,
   // Stage 6: bank c of the cluster is bits c of each vector
   input  logic                                                       products_valid_i,
   input  logic [cimc_pkg::ReductionBanks*cimc_pkg::RowColumns-1:0]   rows_i,
   input  logic [cimc_pkg::ReductionBanks-1:0]                        used_i,   // low: product 0
-  input  logic [3*cimc_pkg::ReductionBanks-1:0]                      shift_i,
+  input  logic [cimc_pkg::OperandBits*cimc_pkg::ReductionBanks-1:0]  operand_i,
   input  logic [cimc_pkg::ReductionBanks-1:0]                        negative_i,
   // Stage 7
   input  logic                                                       pairs_valid_i,
@@ -23,12 +25,27 @@ module cimc_cluster (
   output logic [32*cimc_pkg::Lanes-1:0]                              hold_o
 );
   localparam int Lanes = cimc_pkg::Lanes;
-  localparam int LaneColumns = cimc_pkg::LaneColumns;
+  localparam int Columns = cimc_pkg::Lanes * cimc_pkg::LaneColumns;
   localparam int RowColumns = cimc_pkg::RowColumns;
+  localparam int ProductBits = cimc_pkg::ProductBits;
+  localparam int OperandBits = cimc_pkg::OperandBits;
   localparam int Terms = (cimc_pkg::ReductionBanks > 1) ? 2 : 1;
   localparam int Pairs = cimc_pkg::ReductionBanks / Terms;
-  localparam int PairBits = LaneColumns + Terms;  // two's complement
+  localparam int PairBits = ProductBits + Terms;  // two's complement
   localparam int SumBits = PairBits + $clog2(Pairs);
+
+  logic [cimc_pkg::ReductionBanks*Lanes*ProductBits-1:0] products;
+
+  for (genvar c = 0; c < cimc_pkg::ReductionBanks; c++) begin : gen_products
+    cimc_products #(
+      .Group(Group)
+    ) u_products (
+      .used_i    (products_valid_i && used_i[c]),
+      .stored_i  (rows_i[c*RowColumns +: Columns]),
+      .operand_i (operand_i[c*OperandBits +: OperandBits]),
+      .products_o(products[c*Lanes*ProductBits +: Lanes*ProductBits])
+    );
+  end
 
   logic [Pairs*Lanes*PairBits-1:0] pairs;
 
@@ -37,19 +54,17 @@ module cimc_cluster (
 
     always_ff @(posedge clk_i) begin : p_products
       logic [Lanes*PairBits-1:0] sums;
-      logic [LaneColumns-1:0]    magnitude;
+      logic [ProductBits-1:0]    product;
       logic                      negative;
       if (products_valid_i) begin
         sums = '0;
         for (int t = 0; t < Terms; t++) begin
           if (used_i[p*Terms+t]) begin
             for (int l = 0; l < Lanes; l++) begin
-              magnitude = rows_i[(p*Terms+t)*RowColumns + l*LaneColumns +: LaneColumns]
-                          >> shift_i[3*(p*Terms+t) +: 3];
-              negative  = rows_i[(p*Terms+t)*RowColumns + Lanes*LaneColumns + l]
-                          ^ negative_i[p*Terms+t];
+              product  = products[((p*Terms+t)*Lanes + l)*ProductBits +: ProductBits];
+              negative = rows_i[(p*Terms+t)*RowColumns + Columns + l] ^ negative_i[p*Terms+t];
               sums[l*PairBits +: PairBits] = sums[l*PairBits +: PairBits]
-                + (PairBits'(magnitude) ^ {PairBits{negative}}) + PairBits'(negative);
+                + (PairBits'(product) ^ {PairBits{negative}}) + PairBits'(negative);
             end
           end
         end

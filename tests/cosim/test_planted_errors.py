@@ -123,14 +123,14 @@ def test_an_estimate_that_is_one_cycle_off(small: Compilation) -> None:
     [
         # The wordlines of rows 0 and 1 are swapped.
         (
-            "cimc_wordline_decode.sv",
+            "daism/cimc_wordline_decode.sv",
             "wordlines_o <= wordlines;",
             "wordlines_o <= {wordlines[Window-1:2], wordlines[0], wordlines[1]};",
             r"^test\.onnx node #1 '/conv1'" + DIFFERS,
         ),
         # Bit lines that two cells pull down give the XOR in place of the OR.
         (
-            "cimc_bank.sv",
+            "daism/cimc_bank.sv",
             "bitlines = bitlines | row_q",
             "bitlines = bitlines ^ row_q",
             r"^test\.onnx node #1 '/conv1'" + DIFFERS,

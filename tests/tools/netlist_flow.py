@@ -9,14 +9,7 @@ from pathlib import Path
 from netlist_tools import tiny_liberty
 
 from cimc.backend.openroad import write_flow
-from cimc.backend.rtl_package import rtl_package
-from cimc.backend.rtl_sources import rtl_files
 from cimc.targets import Target
-
-
-def rtl_sources(target: Target) -> dict[str, str]:
-    """File name to text of the design, packages first."""
-    return {"cimc_pkg.sv": rtl_package(target)} | {p.name: p.read_text() for p in rtl_files()}
 
 
 def write_design(folder: Path, target: Target, sources: Mapping[str, str]) -> Path:

@@ -8,13 +8,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from netlist_flow import rtl_sources, timing_faults, write_design
+from netlist_flow import timing_faults, write_design
 from netlist_tools import run, yosys
 from openroad_checks import lef_pins, liberty_pins
 
 from cimc.backend.openroad import flow_texts
 from cimc.backend.openroad.flow import instance_of
 from cimc.backend.openroad.macros import Macro, Port, macro_counts
+from cimc.backend.rtl_sources import rtl_texts
 from cimc.targets import Geometry, Target, get
 
 pytestmark = [
@@ -73,9 +74,9 @@ def rtl_pins(folder: Path, sources: dict[str, str], macro: Macro) -> dict[str, s
 
 
 def test_abstracts_have_the_pins_of_the_rtl(target: Target, tmp_path: Path) -> None:
-    sources, texts = rtl_sources(target), flow_texts(target, [])
+    sources, texts = rtl_texts(target), flow_texts(target, [])
     supplies = {"VDD": "inout", "VSS": "inout"}
-    for macro in macro_counts(target.geometry):
+    for macro in macro_counts(target):
         expected = rtl_pins(tmp_path, sources, macro) | supplies
         assert lef_pins(texts[f"lef/{macro.name}.lef"]) == expected, macro.name
         assert liberty_pins(texts[f"lib/{macro.name}.lib"]) == expected, macro.name
@@ -83,9 +84,9 @@ def test_abstracts_have_the_pins_of_the_rtl(target: Target, tmp_path: Path) -> N
 
 def test_renamed_pin_of_the_rtl_is_found(tmp_path: Path) -> None:
     target = get("daism-small")
-    sources, texts = rtl_sources(target), flow_texts(target, [])
+    sources, texts = rtl_texts(target), flow_texts(target, [])
     sources["cimc_bank.sv"] = sources["cimc_bank.sv"].replace("wordlines_i", "lines_i")
-    bank = next(m for m in macro_counts(target.geometry) if m.module == "cimc_bank")
+    bank = next(m for m in macro_counts(target) if m.module == "cimc_bank")
     pins = rtl_pins(tmp_path, sources, bank)
     assert set(lef_pins(texts[f"lef/{bank.name}.lef"])) - set(pins) == {
         "VDD",
@@ -100,7 +101,7 @@ def design(tmp_path_factory: pytest.TempPathFactory, target: Target) -> Path:
 
     The RTL is read the way OpenROAD-flow-scripts does: deferred, macros from Liberty.
     """
-    macros, sources = macro_counts(target.geometry), rtl_sources(target)
+    macros, sources = macro_counts(target), rtl_texts(target)
     folder = write_design(tmp_path_factory.mktemp(target.name) / "out", target, sources)
     bodies = {f"{m.module}.sv" for m in macros}
     files = [f"rtl/{name}" for name in sources if name not in bodies]
@@ -123,7 +124,7 @@ def copies(design: Path, macro: Macro) -> list[str]:
 
 
 def test_number_of_macros_is_that_of_the_rtl(design: Path, target: Target) -> None:
-    counts = macro_counts(target.geometry)
+    counts = macro_counts(target)
     assert {m: len(copies(design, m)) for m in counts} == counts
 
 
@@ -144,7 +145,7 @@ def place(design: Path, cells: dict[Macro, list[str]]) -> tuple[dict[str, str], 
 
 @pytest.mark.skipif(shutil.which("sta") is None, reason="sta (opensta) is not installed")
 def test_every_macro_is_placed_once(design: Path, target: Target) -> None:
-    counts = macro_counts(target.geometry)
+    counts = macro_counts(target)
     cells = {m: copies(design, m) for m in counts}
     places, log = place(design, cells)
     assert timing_faults(log) == []
@@ -156,7 +157,7 @@ def test_every_macro_is_placed_once(design: Path, target: Target) -> None:
 
 @pytest.mark.skipif(shutil.which("sta") is None, reason="sta (opensta) is not installed")
 def test_hierarchical_names_are_found_too(design: Path, target: Target) -> None:
-    counts = macro_counts(target.geometry)
+    counts = macro_counts(target)
     modules = "".join(
         f"module wrap_{m.name} (); {m.name} {instance_of(m)} (); endmodule\n" for m in counts
     )

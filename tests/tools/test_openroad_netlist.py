@@ -7,10 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from netlist_flow import rtl_sources, synthesis_faults, timing_faults, write_design
+from netlist_flow import synthesis_faults, timing_faults, write_design
 from netlist_tools import run
 
 from cimc.backend.openroad.flow import cell_area_um2
+from cimc.backend.rtl_sources import rtl_texts
 from cimc.targets import get
 
 pytestmark = [
@@ -61,7 +62,7 @@ def time_netlist(folder: Path) -> str:
 @pytest.fixture(scope="module")
 def core(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, str]:
     """The synthesised accelerator: folder, return code and log."""
-    folder = write_design(tmp_path_factory.mktemp("core") / "out", TARGET, rtl_sources(TARGET))
+    folder = write_design(tmp_path_factory.mktemp("core") / "out", TARGET, rtl_texts(TARGET))
     return folder, *synthesise(folder)
 
 

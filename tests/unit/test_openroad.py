@@ -73,7 +73,7 @@ def test_config_leaves_out_bodies_of_macros(texts: dict[str, str]) -> None:
 
 
 def test_abstracts_have_the_same_pins_and_area(texts: dict[str, str], target_name: str) -> None:
-    for macro in macro_counts(get(target_name).geometry):
+    for macro in macro_counts(get(target_name)):
         lef, lib = texts[f"lef/{macro.name}.lef"], texts[f"lib/{macro.name}.lib"]
         expected = dict.fromkeys(macro.pins("input"), "input")
         expected |= dict.fromkeys(macro.pins("output"), "output")
@@ -116,7 +116,7 @@ def _overlap(a: tuple[float, ...], b: tuple[float, ...], apart: float = 0.0) -> 
 
 
 def test_macros_are_apart_by_the_supply_pitch(target_name: str) -> None:
-    counts = macro_counts(get(target_name).geometry)
+    counts = macro_counts(get(target_name))
     plan = floorplan(counts, cell_area_um2=2e5)
     assert len(plan.placed) == sum(counts.values())
     boxes: list[tuple[float, ...]] = []

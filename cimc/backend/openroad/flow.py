@@ -51,7 +51,7 @@ def write_flow(out: Path, target: Target, *, rtl_files: Iterable[str]) -> list[P
 
 def flow_texts(target: Target, rtl_files: Sequence[str]) -> dict[str, str]:
     """Contents of every file of flow/ by its path in there."""
-    counts = macro_counts(target.geometry)
+    counts = macro_counts(target)
     plan = floorplan(counts, cell_area_um2(target.geometry))
     values = _values(target, rtl_files, counts, plan)
     texts = {name: render(f"{name}.j2", **values) for name in TEMPLATES}

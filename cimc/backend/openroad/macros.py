@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
-from cimc.targets.base import Geometry
+from cimc.targets.base import Target
 from cimc.targets.isa import COMMAND_BYTES
 
 Role = Literal["clock", "control", "data"]
@@ -110,15 +110,22 @@ def _read_ports(address: int, width: int) -> tuple[Port, ...]:
     )
 
 
-def macro_counts(geometry: Geometry) -> dict[Macro, int]:
+def _bank(target: Target) -> Macro:
+    """An array bank: an ordinary memory where a read is of one row."""
+    g = target.geometry
+    columns = g.lanes * (g.lane_columns + 1)
+    if target.multipliers:
+        return memory_macro(g.bank_rows, columns)
+    return bank_macro(g.bank_rows, columns, g.wordline_window)
+
+
+def macro_counts(target: Target) -> dict[Macro, int]:
     """Every macro of the machine and how often cimc_core holds it, sorted by name."""
-    g = geometry
+    g = target.geometry
     beat_bits = 8 * g.beat_bytes
     parameter_parts = max(1, 64 * g.requant_lanes // beat_bits)
     step_words = g.beat_bytes // 4
-    counts = Counter(
-        {bank_macro(g.bank_rows, g.lanes * (g.lane_columns + 1), g.wordline_window): g.banks}
-    )
+    counts = Counter({_bank(target): g.banks})
     # Partial sums: an accumulator of every lane.
     counts[memory_macro(g.psum_entries, 32 * g.lanes)] += g.clusters
     # Activation buffer: even and odd words.

@@ -1,4 +1,4 @@
-// Wordline decoder of one reduction position: activation code to wordlines, shift and sign.
+// Wordline decoder of one reduction position: activation code to wordlines, operand and sign.
 //
 // N = |code - zero| in `bits` bits, left-justified if asked for, masked to the bits of this read.
 // Bit i of N below top = bits - pc_bits turns on plain row i; the bits from top up, as a number T,
@@ -17,7 +17,7 @@ module cimc_wordline_decode (
   input  logic       left_justify_i,
   // Registered
   output logic [cimc_pkg::WordlineWindow-1:0] wordlines_o,
-  output logic [2:0] shift_o,
+  output logic [cimc_pkg::OperandBits-1:0]    operand_o,   // shift, to be undone
   output logic       negative_o
 );
   localparam int Window = cimc_pkg::WordlineWindow;
@@ -43,7 +43,7 @@ module cimc_wordline_decode (
       if (t != '0) wordlines = wordlines | (Window'(1) << (5'(top_i) - 5'(first_row_i)
                                                            + 5'(t) - 5'd1));
       wordlines_o <= wordlines;
-      shift_o     <= shift;
+      operand_o   <= shift;
       negative_o  <= difference[9];
     end
   end
