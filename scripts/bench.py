@@ -1,22 +1,21 @@
 """Measures the figures that the project wants to reach, on this machine; asserts nothing.
 
-    python scripts/bench.py                     everything but the long sections
+    python scripts/bench.py                     everything but the long one
     python scripts/bench.py compile cosim       only these
-    python scripts/bench.py networks accuracy   the long ones, many minutes
+    python scripts/bench.py networks            the long one, many minutes
 
 compile   full-size ResNet-18 without verification: seconds, memory
 cycles    its cycles against the bound of one product a lane and cycle, and where the rest goes
 cosim     one image of it on RTL: seconds, cycles a second, differing bytes
 networks  LeNet (10 images), ResNet-8 and ResNet-18-w16 (2) on RTL with every DAISM multiplier
-accuracy  top-1 of the emulated machine by multiplier, beside onnxruntime in floating point
+
+Accuracy is in bench_accuracy.py.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import resource
 import subprocess
 import sys
@@ -27,13 +26,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnxruntime
-from numpy.typing import NDArray
+from figures import built_by, figure, machine, table
 
 import cimc
-from cimc import multipliers
-from cimc.backend.terminal_table import text_table
+from cimc import targets
 from cimc.cli.progress import Progress
 
 ROOT = Path(__file__).parents[1]
@@ -43,12 +39,6 @@ NETWORKS = {"lenet": 10, "resnet8": 2, "resnet18_w16": 2}
 """Trained networks and how many images of each go through the RTL."""
 ICARUS_MULTIPLIER = "daism-pc3-lj"
 """Icarus is some hundred times slower, so it runs one image with one multiplier."""
-CHUNK = 500
-
-Floats = NDArray[np.float64]
-
-sys.path.insert(0, str(MODELS))
-from data import Preprocess, load, load_sample, preprocess_path  # noqa: E402 - models/ is no package
 
 
 @dataclass(frozen=True)
@@ -57,26 +47,9 @@ class Options:
 
     names: Sequence[str]
     """Multipliers of the sections that try several."""
-    images: int
-    """Test images of `accuracy`."""
     networks: Sequence[str]
     results: dict[str, Any] = field(default_factory=dict[str, Any])
     """Everything measured, by section: what ``--json`` writes."""
-
-
-def figure(
-    into: dict[str, Any], name: str, measured: float, unit: str, limit: float | None = None
-) -> None:
-    """Print a line, with the ratio to `limit` when there is one, and keep it."""
-    goal = f"   {measured / limit:.2f} of the limit {limit:g} {unit}" if limit else ""
-    print(f"{name:<44}{measured:>14,.2f} {unit}{goal}", flush=True)
-    into[name.strip()] = {"measured": measured, "unit": unit, "limit": limit}
-
-
-def table(into: dict[str, Any], header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table and keep its rows."""
-    print(text_table([*header], [[*row] for row in rows], left=3))
-    into["rows"] = [dict(zip(header, row, strict=True)) for row in rows]
 
 
 def resnet18(folder: Path) -> Path:
@@ -189,95 +162,13 @@ def decibels(error: dict[str, Any]) -> str:
     return "exact" if error["identical"] else f"{error['sqnr_db']:.1f}"
 
 
-def bench_accuracy(options: Options, model: Path, into: dict[str, Any]) -> None:
-    """Top-1 on test images, each image compared with onnxruntime's answer for it."""
-    images, labels, source = test_images(options.images)
-    into["source"], into["images"] = source, len(labels)
-    print(f"accuracy on {len(labels)} images ({source})")
-    rows: list[list[str]] = []
-    progress = Progress(verbose=False)
-    for network in options.networks:
-        path = MODELS / f"{network}.onnx"
-        inputs = Preprocess.read(preprocess_path(path))(images)
-        truth = float_logits(path, inputs)
-        right = truth.argmax(axis=1) == labels
-        rows.append([network, "float", "onnxruntime", percent(right), "", "", "", "", ""])
-        for name in options.names:
-            progress(f"{network} {name}")
-            compiled = cimc.compile(path, calibration=SAMPLE, multiplier=name)
-            found = logits(lambda x, m=compiled: m.run(None, {m.input_names[0]: x})[0], inputs)
-            cycles = f"{compiled.report['cycles']['estimated']:,}"
-            rows.append([network, name, "cimc", *paired(found, truth, labels), cycles])
-    progress.clear()
-    header = ["network", "multiplier", "by", "top-1 %", "lost", "won", "agreement %"]
-    table(into, [*header, "SQNR dB", "cycles"], rows)
-
-
-def paired(found: Floats, truth: Floats, labels: NDArray[Any]) -> list[str]:
-    """Top-1; images that only float gets right, only we; same answer; SQNR of the logits."""
-    ours, theirs = found.argmax(axis=1), truth.argmax(axis=1)
-    noise = float(np.square(found - truth).sum()) or np.finfo(np.float64).tiny
-    ratio = 10 * np.log10(float(np.square(truth).sum()) / noise)
-    lost = np.count_nonzero((theirs == labels) & (ours != labels))
-    won = np.count_nonzero((theirs != labels) & (ours == labels))
-    return [
-        percent(ours == labels),
-        str(lost),
-        str(won),
-        percent(ours == theirs),
-        f"{ratio:.1f}",
-    ]
-
-
-def test_images(count: int) -> tuple[NDArray[Any], NDArray[Any], str]:
-    """The first `count` test images and labels, of the whole set when it is installed."""
-    try:
-        images, labels = load("test")
-        source = "the installed test set"
-    except FileNotFoundError:
-        _, images, labels = load_sample()
-        source = "the sample in models/; the package dataset-fashion-mnist has all 10,000"
-    return images[:count], labels[:count], source
-
-
-def logits(run: Callable[[Any], Any], inputs: NDArray[Any]) -> Floats:
-    """Outputs [N, classes] of `run`, in chunks that bound the memory."""
-    parts = (np.asarray(run(inputs[i : i + CHUNK])) for i in range(0, len(inputs), CHUNK))
-    return np.concatenate([part.astype(np.float64) for part in parts])
-
-
-def float_logits(path: Path, inputs: NDArray[Any]) -> Floats:
-    """The same by onnxruntime."""
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return logits(lambda x: session.run(None, {name: x})[0], inputs)
-
-
-def percent(hits: NDArray[np.bool_]) -> str:
-    """Share of True."""
-    return f"{100 * float(hits.mean()):.2f}"
-
-
 SECTIONS: dict[str, Callable[[Options, Path, dict[str, Any]], None]] = {
     "compile": bench_compile,
     "cycles": bench_cycles,
     "cosim": bench_cosim,
     "networks": bench_networks,
-    "accuracy": bench_accuracy,
 }
 QUICK = ("compile", "cycles", "cosim")
-
-
-def machine() -> str:
-    """Processor, cores, Python and numpy of this machine."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
-        lines = []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    processor = next(named, platform.machine())
-    versions = f"Python {platform.python_version()}, numpy {np.__version__}"
-    return f"{processor}, {os.cpu_count()} cores, {versions}"
 
 
 def main() -> None:
@@ -286,12 +177,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], default=[])
-    parser.add_argument("--multipliers", nargs="+", default=list(multipliers.names()))
+    parser.add_argument("--multipliers", nargs="+", default=built_by(targets.get("daism")))
     parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS))
-    parser.add_argument("--images", type=int, default=10_000, help="for accuracy")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     args = parser.parse_args()
-    options = Options(args.multipliers, args.images, args.networks)
+    options = Options(args.multipliers, args.networks)
     options.results["machine"] = machine()
     print(f"on {options.results['machine']}")
     with tempfile.TemporaryDirectory() as folder:
