@@ -23,6 +23,9 @@ try:
 except ImportError:
     _native = None
 
+INTERFACE = 2
+"""Of the functions that the compiled module has; module.cpp holds the same number."""
+
 if TYPE_CHECKING:
     native: Any
 native = _native
@@ -33,7 +36,15 @@ CHOICE, THREADS = "CIMC_KERNELS", "CIMC_THREADS"
 
 @cache
 def available() -> tuple[str, ...]:
-    """What can run here, best first; ends with numpy."""
+    """What can run here, best first; ends with numpy.
+
+    Raises:
+        ToolMissing: the compiled module is of another version of the sources.
+    """
+    if native is not None and getattr(native, "INTERFACE", 1) != INTERFACE:
+        raise ToolMissing(
+            f"{native.__file__} was built from other sources; run python -m cimc.kernels.build"
+        )
     compiled: list[str] = [] if native is None else native.instruction_sets()
     return (*compiled, NUMPY)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cimc.kernels import native
 from cimc.kernels.exact import exact_product
 from cimc.kernels.factors import Term, find_factors
+from cimc.kernels.layer import Finish, Windows, in_parts
 from cimc.kernels.operand import Alphabet, Operand
 from cimc.kernels.reference import Sums, approx_matmul
 from cimc.kernels.rows import row_plan
@@ -54,11 +55,42 @@ class TableProduct:
         choice = native.chosen()
         if choice == native.NUMPY:
             return approx_matmul(x.magnitudes, x.signs, w.magnitudes, w.signs, self.table)
-        # Smaller products leave room to add more of them up in 16 bits.
-        rows = min(self.table.shape[0], 1 << w.largest.bit_length())
+        rows = self._rows_of(w)
         if (terms := self._factors(rows)) is not None:
             return _sum_of_terms(terms, x, w)
         return self._by_rows(x, w, rows)
+
+    def layer(self, windows: Windows, x: Alphabet, w: Operand, finish: Finish) -> None:
+        """The product of `windows`, bytes as `x` says, and `w`, finished as `finish` says.
+
+        Raises:
+            ValueError: a magnitude is outside the table.
+        """
+        plan = self._fused_plan(windows, x, w)
+        if plan is not None:
+            fused = windows.compiled(), w.codes, finish.compiled()
+            native.native.layer(native.chosen(), plan, *fused, native.threads())
+            return
+        for some, end in in_parts(windows, finish):
+            end.apply(self(Operand(some.gather(), x), w))
+
+    def _fused_plan(self, windows: Windows, x: Alphabet, w: Operand) -> Any | None:
+        """The plan where gather, product and finish are one; None where they are not."""
+        nothing = windows.memory.shape[0] * len(windows.pixels) * w.codes.size == 0
+        inside = int(x.magnitude.max()) < self.table.shape[1]
+        if native.chosen() == native.NUMPY or nothing or not inside:
+            return None
+        if w.codes.strides[1] != 1 or not w.fits(self.table.shape[0]):
+            return None
+        rows = self._rows_of(w)
+        if self._factors(rows) is not None:
+            return None
+        found = self._plan(x, w.alphabet, rows, exchanged=False)
+        return None if found is None else found.plan
+
+    def _rows_of(self, w: Operand) -> int:
+        """Rows of the table that `w` needs: smaller products leave room to add more of them up."""
+        return min(self.table.shape[0], 1 << w.largest.bit_length())
 
     def _by_rows(self, x: Operand, w: Operand, rows: int) -> Sums:
         found = self._plan(x.alphabet, w.alphabet, rows, exchanged=False)

@@ -8,15 +8,21 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from cimc.kernels import Alphabet, Operand, TableProduct, approx_matmul, table_product
-from cimc.quant import requantise
+from cimc.kernels import (
+    Alphabet,
+    Finish,
+    Operand,
+    TableProduct,
+    Windows,
+    approx_matmul,
+    in_parts,
+    scatter,
+    table_product,
+)
 from cimc.sim.emulator_memory import ActivationBuffer, Bytes, require
 from cimc.sim.emulator_rows import Banks, DecodeConfig, Pattern, product_table
 from cimc.targets import Geometry
 from cimc.targets.isa import Command
-
-_CHUNK_ELEMENTS = 1 << 21
-"""Activation codes, and accumulators, that are worked on at a time."""
 
 
 @dataclass(frozen=True)
@@ -77,24 +83,14 @@ def run_array(state: ArrayState, command: Command) -> None:
         MachineFault: a field is outside what docs/machine.md defines.
     """
     _check(state.geometry, command)
-    addresses = _addresses(state, command)
-    pixels = len(addresses)
-    batch = len(state.psums)
     lanes = slice(state.geometry.outputs if command["psum_out"] else command["lanes"])
-    product = _product(state, command, lanes)
-    items = max(1, _CHUNK_ELEMENTS // (pixels * max(addresses.shape[1], state.geometry.outputs)))
-    entries = slice(command["psum"], command["psum"] + pixels)
-    for first in range(0, batch, items):
-        part = slice(first, min(first + items, batch))
-        codes = state.buffer.gather(addresses, part).reshape(-1, addresses.shape[1])
-        sums = product.sums(codes)
-        acc = sums.reshape(-1, pixels, sums.shape[1])
-        if command["psum_in"]:
-            acc += state.psums[part, entries, lanes]
-        if command["psum_out"]:
-            state.psums[part, entries] = acc
-        else:
-            _post_process(state, command, acc, part)
+    windows = _windows(state, command)
+    finish = _finish(state, command, len(windows.pixels), lanes)
+    _product(state, command, lanes).run(windows, finish)
+    if finish.codes is not None:
+        pixels = command["dst"] + _grid(command, "dst_y", "dst_x")
+        results = finish.codes.reshape(len(state.psums), len(pixels), -1)
+        scatter(state.buffer.data, pixels, results)
 
 
 def _check(geometry: Geometry, command: Command) -> None:
@@ -115,12 +111,11 @@ def _check(geometry: Geometry, command: Command) -> None:
     require(command["period"] >= least, f"period={command['period']} is below {least}")
 
 
-def _addresses(state: ArrayState, command: Command) -> NDArray[np.int64]:
-    """Byte addresses [pixels, steps * reduction_banks]."""
-    base = state.steps[command["step_base"] : command["step_base"] + command["steps"]]
-    window = base[:, None] + np.arange(state.geometry.reduction_banks)
+def _windows(state: ArrayState, command: Command) -> Windows:
+    """The activation bytes of every pixel."""
+    steps = state.steps[command["step_base"] : command["step_base"] + command["steps"]]
     pixels = command["src"] + _grid(command, "src_y", "src_x")
-    return pixels[:, None] + window.reshape(1, -1)
+    return Windows(state.buffer.data, pixels, steps.copy(), state.geometry.reduction_banks)
 
 
 def _grid(command: Command, stride_y: str, stride_x: str) -> NDArray[np.int64]:
@@ -128,22 +123,23 @@ def _grid(command: Command, stride_y: str, stride_x: str) -> NDArray[np.int64]:
     return (y[:, None] * command[stride_y] + x * command[stride_x]).reshape(-1)
 
 
-def _post_process(state: ArrayState, command: Command, acc: NDArray[np.int32], part: slice) -> None:
-    lanes = command["lanes"]
+def _finish(state: ArrayState, command: Command, pixels: int, lanes: slice) -> Finish:
+    """Where the sums of `lanes` go: partial sums, or codes of their own."""
     p = state.parameters[command["param_set"]]
-    codes = requantise(
-        acc,
-        p.bias[:lanes],
-        p.multiplier[:lanes],
-        p.shift[:lanes],
+    used = command["psum_in"] or command["psum_out"]
+    entries = slice(command["psum"], command["psum"] + pixels)
+    codes = (len(state.psums) * pixels, command["lanes"])
+    return Finish(
+        state.psums[:, entries, lanes] if used else None,
+        bool(command["psum_in"]),
+        None if command["psum_out"] else np.empty(codes, np.uint8),
+        p.bias[lanes],
+        p.multiplier[lanes],
+        p.shift[lanes],
         command["y_zero"],
         command["low"],
         command["high"],
     )
-    pixels = command["dst"] + _grid(command, "dst_y", "dst_x")
-    addresses = (pixels[:, None] + np.arange(lanes)).reshape(-1)
-    data = (codes & 0xFF).astype(np.uint8).reshape(len(acc), -1)
-    state.buffer.scatter(addresses, data, part)
 
 
 def _alphabet(command: Command) -> Alphabet:
@@ -163,9 +159,9 @@ class _TableProduct:
     weights: Operand
     multiply: TableProduct
 
-    def sums(self, codes: Bytes) -> NDArray[np.int32]:
-        """Accumulators [rows, outputs] of activation bytes [rows, steps * reduction_banks]."""
-        return self.multiply(Operand(codes, self.alphabet), self.weights)
+    def run(self, windows: Windows, finish: Finish) -> None:
+        """Finish the accumulators of `windows`."""
+        self.multiply.layer(windows, self.alphabet, self.weights, finish)
 
 
 @dataclass(frozen=True)
@@ -177,10 +173,12 @@ class _WideProduct:
     negative: NDArray[np.bool_]
     table: NDArray[np.uint32]
 
-    def sums(self, codes: Bytes) -> NDArray[np.int32]:
-        """Accumulators [rows, outputs] of activation bytes [rows, steps * reduction_banks]."""
-        x = Operand(codes, self.alphabet)
-        return approx_matmul(x.magnitudes, x.signs, self.magnitude, self.negative, self.table)
+    def run(self, windows: Windows, finish: Finish) -> None:
+        """Finish the accumulators of `windows`."""
+        for some, end in in_parts(windows, finish):
+            x = Operand(some.gather(), self.alphabet)
+            weights = self.magnitude, self.negative
+            end.apply(approx_matmul(x.magnitudes, x.signs, *weights, self.table))
 
 
 @dataclass(frozen=True)
@@ -191,8 +189,12 @@ class _RowProduct:
     products: NDArray[np.int32]
     """[steps * reduction_banks, 2^bits, outputs]"""
 
-    def sums(self, codes: Bytes) -> NDArray[np.int32]:
-        """Accumulators [rows, outputs] of activation bytes [rows, steps * reduction_banks]."""
+    def run(self, windows: Windows, finish: Finish) -> None:
+        """Finish the accumulators of `windows`."""
+        for some, end in in_parts(windows, finish):
+            end.apply(self._sums(some.gather()))
+
+    def _sums(self, codes: Bytes) -> NDArray[np.int32]:
         acc = np.zeros((len(codes), self.products.shape[2]), np.int32)
         for products, column in zip(self.products, codes.T, strict=True):
             term = products[self.alphabet.magnitude[column]]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cimc.kernels import native, scatter
 from cimc.quant import requantise, round_half_even_shift
 from cimc.sim.emulator_array import Parameters
 from cimc.sim.emulator_memory import ActivationBuffer, Bytes, require
@@ -62,6 +64,53 @@ def run_vector(state: VectorState, command: Command) -> None:
         MachineFault: a field is outside what docs/machine.md defines.
     """
     _check(command, state)
+    if native.chosen() == native.NUMPY:
+        _run_in_numpy(state, command)
+        return
+    targets = _grid(command, "dst", ("d2", "d1", "d0"))
+    memory = state.buffer.data
+    results = np.empty((len(memory), len(targets), state.beat), np.uint8)
+    arguments = native.chosen(), _compiled(state, command), memory, results
+    native.native.compute(*arguments, native.threads())
+    scatter(memory, targets, results, command["n0"], command["tail"])
+
+
+def _compiled(state: VectorState, command: Command) -> Any:
+    """`command` as the compiled code takes it."""
+    end = command["tap_base"] + command["wy"] * command["wx"]
+    taps = _weights(state, command)[command["tap_base"] : end]
+    p = state.parameters[command["param_set"]]
+    names = ("a", "b", "a_zero", "b_zero", "m0", "m1", "shift", "low", "high")
+    return native.native.Vector(
+        op=command["op"],
+        beat=state.beat,
+        tail=command["tail"],
+        count=[command[n] for n in ("n2", "n1", "n0")],
+        a_stride=[command[n] for n in ("a2", "a1", "a0")],
+        b_stride=[command[n] for n in ("b2", "b1", "b0")],
+        window=[command["wy"], command["wx"]],
+        window_y=command["b1"],
+        window_x=command["b0"],
+        a_signed=bool(command["a_signed"]),
+        b_signed=bool(command["b_signed"]),
+        zero=command["y_zero"],
+        lut=state.lut,
+        taps=np.ascontiguousarray(taps, np.int32),
+        bias=p.bias.astype(np.int32),
+        multiplier=p.multiplier.astype(np.int32),
+        shifts=p.shift,
+        **{name: command[name] for name in names},
+    )
+
+
+def _weights(state: VectorState, command: Command) -> Wide:
+    """Taps less their zero point [vector_taps, beat]."""
+    codes = state.taps.view(np.int8) if command["b_signed"] else state.taps
+    return codes.astype(np.int64) - command["b_zero"]
+
+
+def _run_in_numpy(state: VectorState, command: Command) -> None:
+    """What the compiled code is compared with."""
     beat, buffer = state.beat, state.buffer
     lanes = np.arange(beat)
     a = (_grid(command, "a", ("a2", "a1", "a0"))[:, None] + lanes).reshape(-1)
@@ -156,8 +205,7 @@ def _depthwise(
     state: VectorState, command: Command, a: Wide, lane: NDArray[np.int64], part: slice
 ) -> Bytes:
     """Result bytes [items, len(a)] of windows at `a` in lanes `lane` [len(a)]."""
-    codes = state.taps.view(np.int8) if command["b_signed"] else state.taps
-    weights = codes.astype(np.int64) - command["b_zero"]
+    weights = _weights(state, command)
     acc = np.zeros((len(state.buffer.data[part]), len(a)), np.int64)
     tap = command["tap_base"]
     for jy in range(command["wy"]):

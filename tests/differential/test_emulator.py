@@ -11,6 +11,7 @@ from naive_machine import NaiveMachine
 from random_programs import RandomProgram
 
 from cimc.cost.cycles import estimate
+from cimc.kernels import layer, native
 from cimc.sim import emulator, emulator_array, emulator_memory, emulator_rows, emulator_vector
 from cimc.sim.emulator import Emulator, MachineFault, batch_limit
 from cimc.sim.emulator_rows import DecodeConfig
@@ -50,7 +51,9 @@ def check(program: RandomProgram) -> None:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_random_programs(seed: int) -> None:
+@pytest.mark.parametrize("kernels", native.available())
+def test_random_programs(kernels: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(native.CHOICE, kernels)
     check(RandomProgram(SMALL, seed))
 
 
@@ -142,6 +145,8 @@ def test_planted_errors_are_caught(
 ) -> None:
     programs = [RandomProgram(SMALL, seed) for seed in range(8)]
     plant(monkeypatch)
+    if plant is no_wrap_mask:
+        monkeypatch.setenv(native.CHOICE, native.NUMPY)
     with pytest.raises(AssertionError, match="after command"):
         check_all(programs)
 
@@ -159,14 +164,16 @@ def test_halves_go_to_even(monkeypatch: pytest.MonkeyPatch) -> None:
         machine.run()
         return int(machine.read_buffer(64, 1)[0, 0])
 
-    assert result() == 2
+    for kernels in native.available():
+        monkeypatch.setenv(native.CHOICE, kernels)
+        assert result() == 2
     rounding_away_from_zero(monkeypatch)
     assert result() == 3
 
 
 @pytest.mark.parametrize("chunk", [1, 1 << 26])
 def test_a_batch_equals_single_runs(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(emulator_array, "_CHUNK_ELEMENTS", chunk)
+    monkeypatch.setattr(layer, "_AT_ONCE", chunk)
     monkeypatch.setattr(emulator_vector, "_CHUNK_ELEMENTS", chunk)
     program = RandomProgram(SMALL, 7)
     size, rng = SMALL.geometry.activation_bytes, np.random.default_rng(0)

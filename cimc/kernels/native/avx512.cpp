@@ -1,4 +1,5 @@
-#define CIMC_NAME multiply_avx512
-#define CIMC_LOADS loads_avx512
+#define CIMC_SET avx512
 #define CIMC_VECTOR_BYTES 64
 #include "row_gather.h"
+#include "layer.h"
+#include "vector_unit.h"

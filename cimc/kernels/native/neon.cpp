@@ -1,4 +1,5 @@
-#define CIMC_NAME multiply_neon
-#define CIMC_LOADS loads_neon
+#define CIMC_SET neon
 #define CIMC_VECTOR_BYTES 16
 #include "row_gather.h"
+#include "layer.h"
+#include "vector_unit.h"

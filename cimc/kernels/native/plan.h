@@ -63,20 +63,7 @@ struct Workspace {
   ~Workspace();
 };
 
-using Multiply = void (*)(const Plan&, const Operands&, Workspace&);
-
-void multiply_portable(const Plan&, const Operands&, Workspace&);
-void multiply_avx2(const Plan&, const Operands&, Workspace&);
-void multiply_avx512(const Plan&, const Operands&, Workspace&);
-void multiply_neon(const Plan&, const Operands&, Workspace&);
-
 // XORs all of `bytes` [kProbeBytes] into one vector, `rounds` times: how fast loads can be.
 constexpr int kProbeBytes = 1 << 14;
-using Loads = void (*)(const char* bytes, int rounds, char* out);
-
-void loads_portable(const char*, int, char*);
-void loads_avx2(const char*, int, char*);
-void loads_avx512(const char*, int, char*);
-void loads_neon(const char*, int, char*);
 
 }  // namespace cimc

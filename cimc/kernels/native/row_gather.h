@@ -1,5 +1,5 @@
 // The row-gather product for one instruction set; included once by each file that is compiled for
-// one. CIMC_NAME and CIMC_LOADS are the entry points, CIMC_VECTOR_BYTES the width of a register.
+// one. CIMC_SET is its namespace, CIMC_VECTOR_BYTES the width of a register.
 //
 // This file calls no inline function of a library: the linker would keep one copy for all sets.
 //
@@ -12,9 +12,10 @@
 #include <immintrin.h>
 #endif
 
+#include "instruction_set.h"
 #include "plan.h"
 
-namespace cimc {
+namespace cimc::CIMC_SET {
 namespace {
 
 static_assert(kDepth == sizeof(uint64_t) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
@@ -304,7 +305,7 @@ void multiply_mode(const Plan& plan, const Operands& o, Workspace& workspace) {
 
 }  // namespace
 
-void CIMC_LOADS(const char* bytes, int rounds, char* out) {
+void loads(const char* bytes, int rounds, char* out) {
   constexpr int kChains = 8;
   Shorts found[kChains] = {};
   for (int round = 0; round < rounds; round++) {
@@ -316,7 +317,7 @@ void CIMC_LOADS(const char* bytes, int rounds, char* out) {
   std::memcpy(out, &found[0], CIMC_VECTOR_BYTES);
 }
 
-void CIMC_NAME(const Plan& plan, const Operands& operands, Workspace& workspace) {
+void multiply(const Plan& plan, const Operands& operands, Workspace& workspace) {
   switch (plan.mode) {
     case Mode::kOne: return multiply_mode<Mode::kOne>(plan, operands, workspace);
     case Mode::kSum: return multiply_mode<Mode::kSum>(plan, operands, workspace);
@@ -325,4 +326,4 @@ void CIMC_NAME(const Plan& plan, const Operands& operands, Workspace& workspace)
   }
 }
 
-}  // namespace cimc
+}  // namespace cimc::CIMC_SET

@@ -1,0 +1,86 @@
+// What the files of the Python bindings share.
+#pragma once
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "dispatch.h"
+
+namespace cimc {
+
+namespace nb = nanobind;
+
+template <typename T>
+using Vector = nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+template <typename T>
+using Matrix = nb::ndarray<T, nb::ndim<2>, nb::device::cpu>;
+template <typename T>
+using Packed = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+// Sizes below which products of two fit in memory sizes and one in an int.
+constexpr size_t kLargest = 1 << 30;
+
+inline void require(bool holds, const char* what) {
+  if (!holds) throw std::invalid_argument(what);
+}
+
+inline const InstructionSet& set_named(const std::string& name) {
+  const InstructionSet* set = set_for(name);
+  require(set != nullptr, "this processor or build has no such instruction set");
+  return *set;
+}
+
+// A Plan with its own copies of the arrays.
+class OwnedPlan {
+ public:
+  OwnedPlan(int mode, int group, Packed<const int16_t> table, Packed<const uint8_t> steps,
+            Vector<int16_t> sign, Vector<uint16_t> first, Vector<uint16_t> second,
+            Vector<uint8_t> negative, int32_t base, int32_t step, int32_t flip)
+      : table_(table.data(), table.data() + table.size()),
+        steps_(steps.data(), steps.data() + steps.size()),
+        sign_(sign.data(), sign.data() + sign.size()),
+        first_(first.data(), first.data() + first.size()),
+        second_(second.data(), second.data() + second.size()),
+        negative_(negative.data(), negative.data() + negative.size()) {
+    const size_t rows = table.shape(0);
+    require(mode >= 0 && mode <= 3, "mode is not in 0..3");
+    require(group == 1 || group == 2 || group == 4, "group is not 1, 2 or 4");
+    require(rows >= 1 && rows <= kMaxRows, "rows is not in 1..511");
+    require(table.shape(1) == 256, "table is not [rows, 256]");
+    require(steps.shape(0) == rows && steps.shape(1) == 3, "steps is not [rows, 3]");
+    for (size_t row = 0; row < rows; row++) {
+      require(steps_[3 * row] <= 3, "a step is not in 0..3");
+      if (steps_[3 * row])
+        require(steps_[3 * row + 1] < row && steps_[3 * row + 2] < row,
+                "a step uses a row that is not before it");
+    }
+    require(sign_.size() == 256 && first_.size() == 256 && second_.size() == 256 &&
+                negative_.size() == 256,
+            "a vector has not 256 entries");
+    for (int i = 0; i < 256; i++)
+      require(first_[i] < rows && second_[i] < rows, "a code has a row that is not there");
+    plan_ = {static_cast<Mode>(mode), group, static_cast<int>(rows), table_.data(), steps_.data(),
+             sign_.data(), first_.data(), second_.data(), negative_.data(), base, step, flip};
+  }
+  OwnedPlan(const OwnedPlan&) = delete;
+  OwnedPlan& operator=(const OwnedPlan&) = delete;
+
+  const Plan& plan() const { return plan_; }
+
+ private:
+  std::vector<int16_t> table_;
+  std::vector<uint8_t> steps_;
+  std::vector<int16_t> sign_;
+  std::vector<uint16_t> first_, second_;
+  std::vector<uint8_t> negative_;
+  Plan plan_;
+};
+
+void bind_layer(nb::module_& module);
+void bind_vector(nb::module_& module);
+
+}  // namespace cimc
