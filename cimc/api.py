@@ -55,7 +55,7 @@ def compile(
         preprocess: JSON file that says how images become inputs (default: MODEL.preprocess.json).
         multiplier: one for all layers (default: the target's).
         repair: how much of the multipliers' error is undone in the integers, from calibration data:
-            "none", "gain", "channels" or "weights" (docs/passes.md).
+            "none", "gain", "offsets", "channels" or "weights" (docs/passes.md).
         plan: precision and multiplier by layer, or the plan.json that holds them.
         progress: called with a line of text before each step.
         after_pass: each is called with a pass's name and the module behind every pass.

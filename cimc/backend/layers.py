@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 from cimc.backend.image import Image, Region
 from cimc.diagnostics import node_names
 from cimc.dialects.cim import ConvOp, DepthwiseOp, InputOp, LayerOp, OutputOp, act_type, ints
 from cimc.multipliers import get as get_multiplier
 from cimc.passes.depthwise import VECTOR_MULTIPLIER
+from cimc.passes.predict_errors import LayerError
 from cimc.targets import Geometry
 from cimc.targets.isa import Command, Opcode
 
@@ -35,10 +36,12 @@ class LayerReport:
     ideal_cycles: int
     array_accesses: int
     array_cycles: int
+    predicted_snr_db: float | None
+    measured_snr_db: float | None
 
 
-def layer_reports(image: Image) -> list[LayerReport]:
-    """One report for each region of `image`, in program order.
+def layer_reports(image: Image, errors: Mapping[str, LayerError]) -> list[LayerReport]:
+    """One report for each region of `image`, in program order; `errors` by ONNX node.
 
     The commands of a region are those behind the mark of the region before it, up to its own.
     """
@@ -46,7 +49,8 @@ def layer_reports(image: Image) -> list[LayerReport]:
     reports: list[LayerReport] = []
     for tag, commands in _runs(image.commands):
         if tag in by_tag:
-            reports.append(_layer_report(by_tag[tag], commands, image.target.geometry))
+            region = by_tag[tag]
+            reports.append(_layer_report(region, commands, image.target.geometry, errors))
     return reports
 
 
@@ -89,7 +93,12 @@ def _work(op: InputOp | OutputOp | LayerOp, geometry: Geometry) -> _Work:
     return _Work(layer_macs(op), name, rows, reads, *bits, peak)
 
 
-def _layer_report(region: Region, commands: list[Command], geometry: Geometry) -> LayerReport:
+def _layer_report(
+    region: Region,
+    commands: list[Command],
+    geometry: Geometry,
+    errors: Mapping[str, LayerError],
+) -> LayerReport:
     op = region.op
     assert isinstance(op, InputOp | OutputOp | LayerOp)
     assert op.cycles is not None, "cim-estimate-cycles runs before the report"
@@ -122,6 +131,7 @@ def _layer_report(region: Region, commands: list[Command], geometry: Geometry) -
             n * c["steps"] * c["reads"] for n, c in zip(pixels, arrays, strict=True)
         ),
         array_cycles=sum(n * c["period"] for n, c in zip(pixels, arrays, strict=True)),
+        **asdict(errors.get(nodes[0], LayerError()) if macs else LayerError()),
     )
 
 

@@ -81,7 +81,7 @@ def build_report(network: Network) -> dict[str, Any]:
     assert calibration is not None
     images = [program.image for program in network.programs]
     cycles = sum(program.cycles.total for program in network.programs)
-    layers = [layer for image in images for layer in layer_reports(image)]
+    layers = [layer for image in images for layer in layer_reports(image, network.ctx.layer_errors)]
     return {
         "schema": SCHEMA,
         "model": {"file": model.name, "sha256": sha256_of(model)},

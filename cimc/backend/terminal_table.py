@@ -30,7 +30,10 @@ LAYER_HEADER = (
     "W/A bits",
     "cycles",
     "utilisation",
+    "SNR dB",
+    "measured",
 )
+"""The last two: of a layer with its multiplier, predicted and measured; left out without any."""
 
 
 def report_text(report: dict[str, Any]) -> str:
@@ -48,9 +51,13 @@ def report_text(report: dict[str, Any]) -> str:
             "",
             f"{cycles['estimated']:,}",
             _percent(report["utilisation"]),
+            "",
+            "",
         ]
     )
-    lines = [text_table(LAYER_HEADER, rows, left=3), "", *_cycle_lines(report)]
+    columns = len(LAYER_HEADER) - (0 if any(row[-1] for row in rows) else 2)
+    table = text_table(LAYER_HEADER[:columns], [row[:columns] for row in rows], left=3)
+    lines = [table, "", *_cycle_lines(report)]
     lines += [*_host_lines(report), *_errors(report)]
     if not report["calibration"]["ranges_are_real"]:
         lines.append(f"note: {report['calibration']['note']}")
@@ -68,12 +75,18 @@ def _layer_row(layer: dict[str, Any]) -> list[str]:
         f"{layer['weight_bits']}/{layer['activation_bits']}" if weighted else "",
         f"{layer['cycles']:,}",
         _percent(layer["utilisation"]) if weighted else "",
+        _decibels(layer["predicted_snr_db"]),
+        _decibels(layer["measured_snr_db"]),
     ]
 
 
 def _shortened(name: str, width: int = 40) -> str:
     """The end of `name`, which tells nodes apart, when it is too long."""
     return name if len(name) <= width else "..." + name[3 - width :]
+
+
+def _decibels(ratio: float | None) -> str:
+    return "" if ratio is None else f"{ratio:.1f}"
 
 
 def _percent(share: float) -> str:

@@ -17,6 +17,7 @@ from cimc.weights import WeightStore
 if TYPE_CHECKING:
     from cimc.cost.cycles import CycleReport
     from cimc.frontend.data import Calibration
+    from cimc.passes.predict_errors import LayerError
     from cimc.passes.repair import Repaired
     from cimc.passes.schedule_commands import Schedule
 
@@ -42,6 +43,8 @@ class CimContext(Context):
         self.weights = WeightStore() if weights is None else weights
         self.calibration = calibration
         self.plan = Plan() if plan is None else plan
+        self.layer_errors: dict[str, LayerError] = {}
+        """By ONNX node; filled by predict-errors."""
         self.repaired: Repaired | None = None
         """Set by repair, when it has anything to do."""
         self.schedule: Schedule | None = None

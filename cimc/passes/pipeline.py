@@ -15,6 +15,7 @@ _PASSES = {
     "assign-precision": ("assign_precision", "AssignPrecisionPass"),
     "assign-multiplier": ("assign_multiplier", "AssignMultiplierPass"),
     "quantise": ("quantise", "QuantisePass"),
+    "predict-errors": ("predict_errors", "PredictErrorsPass"),
     "repair": ("repair", "RepairPass"),
     "nn-to-cim": ("lower_to_cim", "NnToCimPass"),
     "cim-tile": ("tile", "TilePass"),

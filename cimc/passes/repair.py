@@ -32,7 +32,7 @@ from cimc.passes.repair_fold import fold
 from cimc.passes.repair_layer import LayerRepair, Step
 from cimc.passes.repair_streams import Streams
 
-LEVELS = ("none", "gain", "channels", "weights")
+LEVELS = ("none", "gain", "offsets", "channels", "weights")
 """Each takes the steps of those before it, too."""
 HOLD_OUT = 4
 """One image of this many decides and is not fitted to."""
@@ -52,8 +52,9 @@ class Repaired:
 class RepairPass(ModulePass):
     """Changes integers of layers whose multiplier is not exact, on quantised @main.
 
-    `level` is "none", "gain" (that step), "channels" (the first three) or "weights" (all). At most
-    `images` calibration images are used; `fit_rows` is how many results of a layer are fitted to.
+    `level` is "none", or how far down that list: "gain", "offsets", "channels" (the first three) or
+    "weights" (all). At most `images` calibration images are used; `fit_rows` is how many results of
+    a layer are fitted to.
 
     Raises:
         InvalidInput: an unknown level, or fewer than 4 calibration images.

@@ -19,7 +19,7 @@ from cimc.passes.repair_samples import Codes, Places, Table, sums_of
 from cimc.passes.repair_weights import Group, descended, rounded
 from cimc.weights import WeightStore
 
-CHANNELS, WEIGHTS = 2, 3
+OFFSETS, CHANNELS, WEIGHTS = 2, 3, 4
 """Levels from which on steps are taken: see `cimc.passes.repair.LEVELS`."""
 HELD_SHARE = 4
 """Results of a layer that decide: one for this many that are fitted to."""
@@ -140,8 +140,9 @@ class LayerRepair:
         kept = Judged(start, self.judge(self.codes))
         local, wanted = self.moments(self.codes)
         kept = self.tried("gain", kept, self.codes, local.layer_gain())
-        if level >= CHANNELS:
+        if level >= OFFSETS:
             kept = self.tried("offset", kept, self.codes, local.channel_offsets())
+        if level >= CHANNELS:
             kept = self.tried("channel-gain", kept, self.codes, wanted.channel_gains())
         if level >= WEIGHTS and self.zeros[1] == 0:
             kept = self.tried_codes("rounding", kept, self.each_group(rounded))

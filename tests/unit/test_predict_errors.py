@@ -9,15 +9,18 @@ import numpy as np
 import pytest
 
 from cimc import targets
+from cimc.api import CompiledModel, compile
+from cimc.backend.terminal_table import report_text
 from cimc.cost.error_model import Inputs, predict
 from cimc.frontend import load
 from cimc.frontend.data import load_calibration
 from cimc.multipliers import get
 from cimc.passes.context import CimContext
 from cimc.passes.pipeline import PASSES, PIPELINE
-from cimc.passes.predict_errors import sampled_layers
 from cimc.passes.repair_fit import Moments
 from cimc.passes.repair_samples import sums_of
+from cimc.passes.repair_streams import exact_twin
+from cimc.passes.sampled_layers import sampled_layers
 
 MULTIPLIERS = ("daism-fla", "daism-pc2", "daism-pc3", "daism-pc3-lj", "daism-hla", "drum-k4")
 
@@ -53,23 +56,41 @@ def differences_db(model: Path, sample: Path, rows: int) -> list[float]:
     ((name, images),) = data.arrays.items()
     calibration = replace(data, arrays={name: images[:64]})
     ctx = CimContext(targets.get("daism"), imported.weights, calibration)
-    for each in PIPELINE[: PIPELINE.index("repair")]:
+    for each in PIPELINE[: PIPELINE.index("predict-errors")]:
         PASSES[each]()().apply(ctx, imported.module)
+    exact = exact_twin(imported.module)
     halves = (
-        sampled_layers(imported.module, ctx.weights, {name: part}, rows)
+        sampled_layers(exact, ctx.weights, {name: part}, rows)
         for part in (images[:64], images[64:128])
     )
     found: list[float] = []
     for seen, other in zip(*halves, strict=True):
-        inputs = seen.inputs()
         for multiplier in MULTIPLIERS:
-            measured = other.measure(multiplier)
-            snr = measured.snr_db(measured.channel_offsets())
-            predicted = seen.predict(inputs, multiplier).snr_db(seen.weight, measured.signal())
-            assert snr is not None
+            predicted = seen.predicted_snr_db(multiplier)
+            measured = other.measured_snr_db(multiplier)
+            assert measured is not None
             assert predicted is not None
-            found.append(predicted - snr)
+            found.append(predicted - measured)
     return found
+
+
+def test_report_has_both(lenet: CompiledModel) -> None:
+    layers = [layer for layer in lenet.report["layers"] if layer["macs"]]
+    assert layers[0]["multiplier"] == "daism-pc3-lj"
+    for layer in layers:
+        assert 20 < layer["predicted_snr_db"] < 50
+        assert abs(layer["predicted_snr_db"] - layer["measured_snr_db"]) < 2
+    found = report_text(lenet.report)
+    assert "SNR dB  measured" in found
+    assert f"{layers[0]['predicted_snr_db']:.1f}" in found
+
+
+@pytest.mark.parametrize(("multiplier", "calibrated"), [("exact", True), ("daism-fla", False)])
+def test_nothing_to_report(models: Path, multiplier: str, calibrated: bool) -> None:
+    data = models / "fashion_mnist_sample.npz" if calibrated else None
+    report = compile(models / "lenet.onnx", calibration=data, multiplier=multiplier).report
+    assert all(layer["measured_snr_db"] is None for layer in report["layers"])
+    assert "SNR" not in report_text(report)
 
 
 def test_trained_network(models: Path) -> None:

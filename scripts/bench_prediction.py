@@ -1,0 +1,108 @@
+"""Compares predicted errors with measured ones; asserts nothing.
+
+    python scripts/bench_prediction.py [layers] [--networks lenet ...] [--json FILE]
+
+layers    signal to noise of every layer with every multiplier, behind gain and offsets: predicted
+          from histograms of half of the sample images, measured on the other half
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects.builtin import ModuleOp
+
+from cimc import multipliers, targets
+from cimc.backend.terminal_table import text_table
+from cimc.frontend import load
+from cimc.frontend.data import load_calibration
+from cimc.passes.context import CimContext
+from cimc.passes.pipeline import PASSES, PIPELINE
+from cimc.passes.repair_streams import exact_twin
+from cimc.passes.sampled_layers import every_other, sampled_layers
+
+MODELS = Path(__file__).parents[1] / "models"
+SAMPLE = MODELS / "fashion_mnist_sample.npz"
+NETWORKS = ("lenet", "resnet8", "resnet18_w16")
+DIGITAL = ("drum-k4", "mitchell", "mitchell-w5", "roba", "ssm-k4")
+DIGITAL += ("tosam-h1-t3", "trunc-c6", "openacm-antonio")
+"""Of the library, beside all listed DAISM configurations."""
+ALL = 256
+
+
+def names() -> list[str]:
+    """Multipliers that are not exact."""
+    return [*(name for name in multipliers.names() if name.startswith("daism-")), *DIGITAL]
+
+
+def quantised(network: str) -> tuple[CimContext, ModuleOp]:
+    """A trained network in integers, with exact products."""
+    imported = load(MODELS / f"{network}.onnx")
+    data = load_calibration(imported, SAMPLE)
+    ctx = CimContext(targets.get("daism"), imported.weights, data)
+    for each in PIPELINE[: PIPELINE.index("predict-errors")]:
+        PASSES[each]()().apply(ctx, imported.module)
+    return ctx, exact_twin(imported.module)
+
+
+def bench_layers(network: str) -> dict[str, Any]:
+    """All pairs of layer and multiplier of one network."""
+    ctx, module = quantised(network)
+    assert ctx.calibration is not None
+    halves = every_other(ctx.calibration.arrays, ALL)
+    runs = (sampled_layers(module, ctx.weights, images) for images in halves)
+    pairs: list[dict[str, Any]] = []
+    seconds = 0.0
+    for seen, other in zip(*runs, strict=True):
+        began = time.process_time()
+        predicted = {name: seen.predicted_snr_db(name) for name in names()}
+        seconds += time.process_time() - began
+        for name in names():
+            found = {"predicted": predicted[name], "measured": other.measured_snr_db(name)}
+            pairs.append({"layer": seen.name, "multiplier": name, **found})
+    real = [pair for pair in pairs if None not in (pair["predicted"], pair["measured"])]
+    difference = np.array([pair["predicted"] - pair["measured"] for pair in real])
+    row = [network, str(len({pair["layer"] for pair in pairs})), str(len(real))]
+    row += [*spread(difference), f"{1000 * seconds / len(pairs):.1f}"]
+    header = ["network", "layers", "pairs", "within 1 dB", "mean", "worst", "ms a pair"]
+    print(text_table(header, [row]), flush=True)
+    return {"pairs": pairs}
+
+
+def spread(difference: NDArray[np.float64]) -> list[str]:
+    """Share within 1 dB, mean, largest."""
+    share = float((np.abs(difference) <= 1).mean())
+    worst = difference[np.abs(difference).argmax()]
+    return [f"{100 * share:.1f} %", f"{difference.mean():+.2f}", f"{worst:+.2f}"]
+
+
+SECTIONS: dict[str, Callable[[str], dict[str, Any]]] = {"layers": bench_layers}
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], default=[])
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=NETWORKS)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
+    args = parser.parse_args()
+    results: dict[str, Any] = {}
+    for section in args.sections or SECTIONS:
+        for network in args.networks:
+            results.setdefault(section, {})[network] = SECTIONS[section](network)
+    if args.json:
+        args.json.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
