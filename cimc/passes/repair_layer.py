@@ -23,7 +23,7 @@ OFFSETS, CHANNELS, WEIGHTS = 2, 3, 4
 """Levels from which on steps are taken: see `cimc.passes.repair.LEVELS`."""
 HELD_SHARE = 4
 """Results of a layer that decide: one for this many that are fitted to."""
-MANY_ROWS, FEW_ROWS = 8192, 1024
+MANY_ROWS, FEW_ROWS = 8192, 4096
 """Windows that rounding and descent look at."""
 
 
