@@ -23,7 +23,7 @@ try:
 except ImportError:
     _native = None
 
-INTERFACE = 2
+INTERFACE = 3
 """Of the functions that the compiled module has; module.cpp holds the same number."""
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def chosen() -> str:
         return available()[0]
     if wanted in available():
         return wanted
-    known = ("avx512", "avx2", "neon", "portable", NUMPY)
+    known = ("avx512vbmi", "avx512", "avx2", "neon", "portable", NUMPY)
     if wanted not in known:
         raise InvalidInput(f"{CHOICE}={wanted} is not one of {', '.join(known)}")
     why = "the compiled kernels are not built" if native is None else "this processor has no such"
@@ -96,6 +96,7 @@ def compiled_plan(plan: RowPlan) -> Any:
         base=plan.base,
         step=plan.step,
         flip=plan.flip,
+        products=plan.products,
     )
 
 

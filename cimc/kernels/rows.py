@@ -6,7 +6,7 @@ all pairs of bytes before it is used; `native/plan.h` says what the compiled cod
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import lru_cache
 
@@ -51,6 +51,9 @@ class RowPlan:
     base: int
     step: int
     flip: int
+    products: NDArray[np.int16] | None = None
+    """Signed product of every weight and activation byte [256, 256]; None where 16 bits are too
+    few. A second way to the same sums."""
 
 
 def row_plan(x: Alphabet, w: Alphabet, table: NDArray[np.uint32]) -> RowPlan | None:
@@ -74,7 +77,16 @@ def row_plan(x: Alphabet, w: Alphabet, table: NDArray[np.uint32]) -> RowPlan | N
         plan = _or_plan(x, w, _unsplit(products), top, signed)
     if plan is not None:
         _prove(plan, x, w, products)
+        plan = replace(plan, products=_signed_products(x, w, products))
     return plan
+
+
+def _signed_products(x: Alphabet, w: Alphabet, products: Table) -> NDArray[np.int16] | None:
+    if products.max() >= _INT16:
+        return None
+    by_weight = _by_weight(w, products)[_rows_of(x, np.arange(len(products)))].T
+    opposite = np.not_equal.outer(w.negative, x.negative)
+    return np.where(opposite, -by_weight, by_weight).astype(np.int16)
 
 
 @lru_cache(maxsize=64)

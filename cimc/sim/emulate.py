@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from cimc.backend.compiler import HostPart, Network
 from cimc.backend.image import Codes, Image, Region, unpack
 from cimc.diagnostics import InvalidInput, VerifyFailed
 from cimc.sim.emulator import Emulator, MachineFault, batch_limit
+from cimc.sim.emulator_array import Product
+from cimc.sim.emulator_replay import ProgramMemory
 
 Floats = NDArray[Any]
 Bytes = NDArray[np.uint8]
@@ -105,7 +108,7 @@ def run_batch(image: Image, packed: Mapping[str, Bytes], *, regions: bool) -> Em
         VerifyFailed: the program asks the machine for something undefined.
     """
     batch = len(next(iter(packed.values())))
-    machine = Emulator(image.target, image.dram, batch=batch)
+    machine = Emulator(image.target, image.dram, batch=batch, memory=_memory_of(image))
     for port in image.inputs:
         machine.write_dram(port.address, packed[port.name])
     found = EmulatedRun()
@@ -123,6 +126,18 @@ def run_batch(image: Image, packed: Mapping[str, Bytes], *, regions: bool) -> Em
     for port in image.outputs:
         found.outputs[port.name] = machine.read_dram(port.address, port.type.size_bytes).copy()
     return found
+
+
+_memories: dict[int, ProgramMemory[Product]] = {}
+
+
+def _memory_of(image: Image) -> ProgramMemory[Product]:
+    """What earlier runs of `image` have found out; gone with the image."""
+    key = id(image)
+    if key not in _memories:
+        _memories[key] = ProgramMemory()
+        finalize(image, _memories.pop, key)
+    return _memories[key]
 
 
 def region_codes(region: Region, raw: Bytes) -> Codes:

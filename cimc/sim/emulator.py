@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cimc.quant import sign_magnitude
-from cimc.sim.emulator_array import ArrayState, Parameters, run_array
+from cimc.sim.emulator_array import ArrayState, Parameters, Product, run_array
 from cimc.sim.emulator_memory import (
     ActivationBuffer,
     Bytes,
@@ -23,6 +24,7 @@ from cimc.sim.emulator_memory import (
     require,
     untouched_bytes,
 )
+from cimc.sim.emulator_replay import ProgramMemory, Replay
 from cimc.sim.emulator_rows import Banks, RowConfig
 from cimc.sim.emulator_vector import VectorState, load_taps, run_vector
 from cimc.targets import Geometry, Target
@@ -57,15 +59,25 @@ class Emulator:
     SRAM contents start as zeros and survive from one `run` to the next, as in hardware.
     """
 
-    def __init__(self, target: Target, image: bytes | Bytes, *, batch: int = 1):
-        """Copy `image`; DRAM is as long as it, and at least one program block."""
+    def __init__(
+        self,
+        target: Target,
+        image: bytes | Bytes,
+        *,
+        batch: int = 1,
+        memory: ProgramMemory[Product] | None = None,
+    ):
+        """Copy `image`; DRAM is as long as it, and at least one program block.
+
+        `memory` makes further machines with the same program and target faster.
+        """
         g = target.geometry
         block = g.block_commands * COMMAND_BYTES
-        memory = np.zeros(max(len(image), block), np.uint8)
-        memory[: len(image)] = np.frombuffer(image, np.uint8)
+        dram = np.zeros(max(len(image), block), np.uint8)
+        dram[: len(image)] = np.frombuffer(image, np.uint8)
         self.target = target
         self.batch = batch
-        self._dram = Dram(memory, batch)
+        self._dram = Dram(dram, batch)
         self._buffer = ActivationBuffer(batch, g.activation_bytes)
         nothing = Parameters.decode(np.zeros(PARAMETER_BYTES * g.beat_bytes, np.uint8))
         self._vector = VectorState(
@@ -83,6 +95,7 @@ class Emulator:
             np.zeros(g.step_entries, np.int64),
             [zero, zero],
             psums.view(np.int32).reshape(batch, g.psum_entries, g.outputs),
+            Replay(ProgramMemory() if memory is None else memory),
         )
         self._fetched = b""
 
@@ -102,6 +115,7 @@ class Emulator:
         self, row_base: int, count: int
     ) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
         """Magnitude and sign columns of bank rows, each [count, banks, lanes]."""
+        self._array.replay.settle()
         return self._array.banks.physical_rows(row_base, count)
 
     def run(
@@ -197,22 +211,30 @@ class Emulator:
         _check_load(g, command, config)
         entries = -(-4 * steps // g.beat_bytes) * g.beat_bytes // 4
         params = 8 * g.outputs if command["has_params"] else 0
-        weights = steps * g.banks * g.lanes
-        data = self._common(command["dram"], 4 * entries + params + weights)
+        size = 4 * entries + params + steps * g.banks * g.lanes
+        data = self._common(command["dram"], size)
         # Only the low 20 bits count, since addresses wrap at 2^20 bytes or less.
         state.steps[base : base + entries] = data[: 4 * entries].view("<u4")
         if params:
             lanes = data[4 * entries : 4 * entries + params]
             state.parameters[command["param_set"]] = Parameters.decode(lanes)
-        codes = data[4 * entries + params :].reshape(steps, g.banks, g.lanes)
-        signed = codes.view(np.int8) if command["w_signed"] else codes
-        state.banks.store(command["row_base"], config, *sign_magnitude(signed, command["w_zero"]))
+
+        def store(weights: Bytes) -> None:
+            codes = weights.reshape(steps, g.banks, g.lanes)
+            signed = codes.view(np.int8) if command["w_signed"] else codes
+            parts = sign_magnitude(signed, command["w_zero"])
+            state.banks.store(command["row_base"], config, *parts)
+
+        state.replay.load(command, data[4 * entries + params :], store)
+
+
+_decoded = lru_cache(maxsize=1 << 13)(decode)
 
 
 def _decode(block: bytes, at: int, number: int) -> Command:
     require(at < len(block), f"command {number}: the block ends without NEXT or END")
     try:
-        return decode(block[at : at + COMMAND_BYTES])
+        return _decoded(block[at : at + COMMAND_BYTES])
     except ValueError as error:
         raise MachineFault(f"command {number}: {error}") from None
 

@@ -20,6 +20,7 @@ from cimc.kernels import (
     table_product,
 )
 from cimc.sim.emulator_memory import ActivationBuffer, Bytes, require
+from cimc.sim.emulator_replay import Replay
 from cimc.sim.emulator_rows import Banks, DecodeConfig, Pattern, product_table
 from cimc.targets import Geometry
 from cimc.targets.isa import Command
@@ -56,6 +57,7 @@ class ArrayState:
     parameters: list[Parameters]
     psums: NDArray[np.int32]
     """[batch, psum_entries, outputs]"""
+    replay: Replay[Product]
 
 
 def decode_config(command: Command) -> DecodeConfig:
@@ -86,7 +88,8 @@ def run_array(state: ArrayState, command: Command) -> None:
     lanes = slice(state.geometry.outputs if command["psum_out"] else command["lanes"])
     windows = _windows(state, command)
     finish = _finish(state, command, len(windows.pixels), lanes)
-    _product(state, command, lanes).run(windows, finish)
+    product = state.replay.product(command, lambda: _product(state, command, lanes))
+    product.run(windows, finish)
     if finish.codes is not None:
         pixels = command["dst"] + _grid(command, "dst_y", "dst_x")
         results = finish.codes.reshape(len(state.psums), len(pixels), -1)

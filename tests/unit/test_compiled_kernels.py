@@ -18,7 +18,7 @@ from cimc.kernels.split import find_split
 COMPILED = native.available()[:-1]
 SETS = [
     pytest.param(name, marks=[] if name in COMPILED else pytest.mark.skip(f"{name} cannot run"))
-    for name in ("portable", "avx2", "avx512", "neon")
+    for name in ("portable", "avx2", "avx512", "avx512vbmi", "neon")
 ]
 BYTES = np.arange(256, dtype=np.uint8)
 

@@ -4,6 +4,9 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 
+#include <algorithm>
+#include <cstring>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -39,7 +42,8 @@ class OwnedPlan {
  public:
   OwnedPlan(int mode, int group, Packed<const int16_t> table, Packed<const uint8_t> steps,
             Vector<int16_t> sign, Vector<uint16_t> first, Vector<uint16_t> second,
-            Vector<uint8_t> negative, int32_t base, int32_t step, int32_t flip)
+            Vector<uint8_t> negative, int32_t base, int32_t step, int32_t flip,
+            std::optional<Packed<const int16_t>> products)
       : table_(table.data(), table.data() + table.size()),
         steps_(steps.data(), steps.data() + steps.size()),
         sign_(sign.data(), sign.data() + sign.size()),
@@ -64,7 +68,10 @@ class OwnedPlan {
     for (int i = 0; i < 256; i++)
       require(first_[i] < rows && second_[i] < rows, "a code has a row that is not there");
     plan_ = {static_cast<Mode>(mode), group, static_cast<int>(rows), table_.data(), steps_.data(),
-             sign_.data(), first_.data(), second_.data(), negative_.data(), base, step, flip};
+             sign_.data(), first_.data(), second_.data(), negative_.data(), base, step, flip, {},
+             nullptr};
+    make_words();
+    if (products) make_planes(*products);
   }
   OwnedPlan(const OwnedPlan&) = delete;
   OwnedPlan& operator=(const OwnedPlan&) = delete;
@@ -72,11 +79,61 @@ class OwnedPlan {
   const Plan& plan() const { return plan_; }
 
  private:
+  static constexpr int kEntries = 32;
+
+  // Entry of every activation code in a list of the rows that are selected; false for too many.
+  static bool number(const std::vector<uint16_t>& rows, std::vector<uint16_t>& list,
+                     uint8_t* entry) {
+    for (int code = 0; code < 256; code++) {
+      const auto at = std::find(list.begin(), list.end(), rows[code]);
+      if (at == list.end() && list.size() == kEntries) return false;
+      entry[code] = static_cast<uint8_t>(at - list.begin());
+      if (at == list.end()) list.push_back(rows[code]);
+    }
+    return true;
+  }
+
+  void make_words() {
+    std::vector<uint16_t> low, high;
+    if (plan_.mode != Mode::kOr && plan_.mode != Mode::kSum) return;
+    if (!number(first_, low, entries_) || !number(second_, high, entries_ + 256)) return;
+    uint16_t* words = reinterpret_cast<uint16_t*>(words_.get(256 * 2 * kEntries * 2));
+    int distinct = 0;
+    for (int w = 0; w < 256; w++) {
+      uint16_t own[2 * kEntries] = {};
+      for (size_t i = 0; i < low.size(); i++)
+        own[i] = static_cast<uint16_t>(table_[low[i] * 256 + w]);
+      for (size_t i = 0; i < high.size(); i++)
+        own[kEntries + i] = static_cast<uint16_t>(table_[high[i] * 256 + w]);
+      // Weights of either sign share entries, and so the first cache.
+      int at = 0;
+      while (at < distinct && std::memcmp(words + at * 2 * kEntries, own, sizeof own)) at++;
+      if (at == distinct) std::memcpy(words + distinct++ * 2 * kEntries, own, sizeof own);
+      places_[w] = static_cast<uint16_t>(at * 2 * kEntries);
+    }
+    plan_.words = {words, places_, entries_, entries_ + 256};
+  }
+
+  void make_planes(Packed<const int16_t> products) {
+    require(products.shape(0) == 256 && products.shape(1) == 256, "products is not [256, 256]");
+    uint8_t* planes = reinterpret_cast<uint8_t*>(planes_.get(256 * 512));
+    for (int w = 0; w < 256; w++)
+      for (int a = 0; a < 256; a++) {
+        const int value = products.data()[w * 256 + a] + kPlaneOffset;
+        planes[w * 512 + a] = static_cast<uint8_t>(value);
+        planes[w * 512 + 256 + a] = static_cast<uint8_t>(value >> 8);
+      }
+    plan_.planes = planes;
+  }
+
   std::vector<int16_t> table_;
   std::vector<uint8_t> steps_;
   std::vector<int16_t> sign_;
   std::vector<uint16_t> first_, second_;
   std::vector<uint8_t> negative_;
+  uint8_t entries_[512];
+  uint16_t places_[256];
+  Workspace words_, planes_;
   Plan plan_;
 };
 

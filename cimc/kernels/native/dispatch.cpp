@@ -19,6 +19,11 @@ constexpr double kLeastProducts = 4e6;
   {#name, [] { return present; }, name::multiply, name::loads, name::gather, name::finish, name::compute}
 const InstructionSet kSets[] = {
 #if defined(CIMC_HAVE_X86)
+    CIMC_SET(avx512vbmi, __builtin_cpu_supports("avx512vbmi") &&
+                             __builtin_cpu_supports("avx512bw") &&
+                             __builtin_cpu_supports("avx512vl") &&
+                             __builtin_cpu_supports("avx512dq") &&
+                             __builtin_cpu_supports("avx512vnni")),
     CIMC_SET(avx512, __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
                          __builtin_cpu_supports("avx512dq") &&
                          __builtin_cpu_supports("avx512vnni")),

@@ -19,6 +19,7 @@ namespace cimc {
 CIMC_DECLARE(portable)
 CIMC_DECLARE(avx2)
 CIMC_DECLARE(avx512)
+CIMC_DECLARE(avx512vbmi)
 CIMC_DECLARE(neon)
 #undef CIMC_DECLARE
 

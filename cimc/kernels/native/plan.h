@@ -25,6 +25,16 @@ enum class Mode {
 // How a row of products is made: from the table, or out of two rows before it.
 enum class Step : uint8_t { kLookUp, kOr, kAdd, kNegate };
 
+// The rows that activations select, by weight: where either part has at most 32.
+struct LaneWords {
+  const uint16_t* table;     // [.., 2, 32]: entries of both parts; or nullptr
+  const uint16_t* place;     // [256], by weight code: where in the table its entries begin
+  const uint8_t* low;        // [256], by activation code: the entry of the first part
+  const uint8_t* high;       // [256]
+};
+// What products are larger by in `planes`, so that none is negative.
+constexpr int32_t kPlaneOffset = 1 << 15;
+
 // sum over k of product(a[m, k], w[k, n])
 //   = sum of the 16-bit values above + depth * base + count(sign[w] odd) * step
 //     [+ (count(a negative) - 2 count(a negative, sign[w] odd)) * flip], modulo 2^32.
@@ -39,6 +49,9 @@ struct Plan {
   const uint16_t* second;    // [256]
   const uint8_t* negative;   // [256]
   int32_t base, step, flip;
+  LaneWords words;
+  const uint8_t* planes;     // [256, 2, 256], by weight code: low and high bytes of the products
+                             // with each activation code, plus kPlaneOffset; or nullptr
 };
 
 // Where the activation codes of a block of rows come from.

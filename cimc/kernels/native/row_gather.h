@@ -303,6 +303,15 @@ void multiply_mode(const Plan& plan, const Operands& o, Workspace& workspace) {
   }
 }
 
+void multiply_by_rows(const Plan& plan, const Operands& operands, Workspace& workspace) {
+  switch (plan.mode) {
+    case Mode::kOne: return multiply_mode<Mode::kOne>(plan, operands, workspace);
+    case Mode::kSum: return multiply_mode<Mode::kSum>(plan, operands, workspace);
+    case Mode::kOr: return multiply_mode<Mode::kOr>(plan, operands, workspace);
+    case Mode::kOrSigned: return multiply_mode<Mode::kOrSigned>(plan, operands, workspace);
+  }
+}
+
 }  // namespace
 
 void loads(const char* bytes, int rounds, char* out) {
@@ -317,13 +326,10 @@ void loads(const char* bytes, int rounds, char* out) {
   std::memcpy(out, &found[0], CIMC_VECTOR_BYTES);
 }
 
+#if !defined(CIMC_OWN_MULTIPLY)
 void multiply(const Plan& plan, const Operands& operands, Workspace& workspace) {
-  switch (plan.mode) {
-    case Mode::kOne: return multiply_mode<Mode::kOne>(plan, operands, workspace);
-    case Mode::kSum: return multiply_mode<Mode::kSum>(plan, operands, workspace);
-    case Mode::kOr: return multiply_mode<Mode::kOr>(plan, operands, workspace);
-    case Mode::kOrSigned: return multiply_mode<Mode::kOrSigned>(plan, operands, workspace);
-  }
+  multiply_by_rows(plan, operands, workspace);
 }
+#endif
 
 }  // namespace cimc::CIMC_SET

@@ -1,0 +1,22 @@
+#define CIMC_SET avx512vbmi
+#define CIMC_VECTOR_BYTES 64
+#define CIMC_OWN_MULTIPLY
+#include "row_gather.h"
+#include "lanes_bytes.h"
+#include "lanes_words.h"
+#include "layer.h"
+#include "vector_unit.h"
+
+namespace cimc::avx512vbmi {
+
+void multiply(const Plan& plan, const Operands& o, Workspace& workspace) {
+  if (!o.rows || !o.columns) return;
+  if (plan.words.table && plan.mode == Mode::kOr)
+    return multiply_by_words<Mode::kOr>(plan, o, workspace);
+  if (plan.words.table && plan.mode == Mode::kSum)
+    return multiply_by_words<Mode::kSum>(plan, o, workspace);
+  if (plan.planes) return multiply_by_bytes(plan, o, workspace);
+  multiply_by_rows(plan, o, workspace);
+}
+
+}  // namespace cimc::avx512vbmi

@@ -1,0 +1,162 @@
+// Products of two parts of at most 32 entries each: see lanes.h.
+#pragma once
+
+#include "lanes.h"
+
+namespace cimc::CIMC_SET {
+namespace {
+
+// Reduction indices whose codes are in the first cache together.
+constexpr int kWordDepth = 32;
+constexpr int kMostVectors = 3;
+
+// Indices [kWordDepth, vectors, 32] of both parts.
+struct WordPanel {
+  uint16_t* low;
+  uint16_t* high;
+};
+
+// Adds the products of columns n and n + 1 up: sums [2 columns][vectors][even, odd rows] of 16.
+template <Mode kMode, int kGroup, int kVectors>
+void add_words(const LaneWords& words, const int32_t* sign, const WordPanel& panel,
+               const uint8_t* w, size_t w_stride, int next, int depth, int32_t* sums) {
+  const __m512i even = _mm512_set1_epi32(1), odd = _mm512_set1_epi32(1 << 16);
+  __m512i total[2][kVectors][2];
+  for (int c = 0; c < 2; c++)
+    for (int v = 0; v < kVectors; v++)
+      for (int h = 0; h < 2; h++)
+        total[c][v][h] = _mm512_load_si512(sums + ((c * kVectors + v) * 2 + h) * 16);
+#pragma GCC unroll 1
+  for (int k = 0; k < depth; k += kGroup) {
+    __m512i low[kGroup][2], high[kGroup][2], flip[kGroup][2];
+#pragma GCC unroll 4
+    for (int g = 0; g < kGroup; g++)
+#pragma GCC unroll 2
+      for (int c = 0; c < 2; c++) {
+        const uint8_t code = w[static_cast<size_t>(k + g) * w_stride + c * next];
+        const uint16_t* table = words.table + words.place[code];
+        low[g][c] = _mm512_load_si512(table);
+        high[g][c] = _mm512_load_si512(table + 32);
+        if (kMode == Mode::kOr) flip[g][c] = _mm512_set1_epi32(sign[code]);
+      }
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; v++) {
+      __m512i some[2];
+#pragma GCC unroll 4
+      for (int g = 0; g < kGroup; g++) {
+        const int at = ((k + g) * kVectors + v) * kVectorRows;
+        const __m512i i = _mm512_load_si512(panel.low + at), j = _mm512_load_si512(panel.high + at);
+#pragma GCC unroll 2
+        for (int c = 0; c < 2; c++) {
+          const __m512i x = _mm512_permutexvar_epi16(i, low[g][c]);
+          const __m512i y = _mm512_permutexvar_epi16(j, high[g][c]);
+          const __m512i value = kMode == Mode::kOr
+                                    ? _mm512_ternarylogic_epi32(x, y, flip[g][c], 0x56)
+                                    : _mm512_add_epi16(x, y);
+          some[c] = g ? _mm512_add_epi16(some[c], value) : value;
+        }
+      }
+      for (int c = 0; c < 2; c++) {
+        total[c][v][0] = _mm512_dpwssd_epi32(total[c][v][0], some[c], even);
+        total[c][v][1] = _mm512_dpwssd_epi32(total[c][v][1], some[c], odd);
+      }
+    }
+  }
+  for (int c = 0; c < 2; c++)
+    for (int v = 0; v < kVectors; v++)
+      for (int h = 0; h < 2; h++)
+        _mm512_store_si512(sums + ((c * kVectors + v) * 2 + h) * 16, total[c][v][h]);
+}
+
+// Indices of rows of `o` from `row` on and of reduction indices from `k0` on.
+template <int kVectors>
+void pack_words(const LaneWords& words, const Operands& o, int row, int k0, int depth,
+                const WordPanel& panel) {
+  alignas(64) uint8_t codes[64][64];
+  for (int v = 0; v < kVectors; v += 2) {
+    const int first = row + v * kVectorRows;
+    const int rows = first < o.rows ? o.rows - first : 0;
+    transpose_codes(o.a + static_cast<size_t>(first) * o.a_stride + k0, o.a_stride,
+                    rows < 64 ? rows : 64, depth, codes);
+    for (int k = 0; k < depth; k++) {
+      const __m512i code = _mm512_load_si512(codes[k]);
+      const __m512i i = translate(words.low, code), j = translate(words.high, code);
+      for (int h = 0; h < 2 && v + h < kVectors; h++) {
+        const int at = (k * kVectors + v + h) * kVectorRows;
+        const __m256i i_half = h ? _mm512_extracti64x4_epi64(i, 1) : _mm512_castsi512_si256(i);
+        const __m256i j_half = h ? _mm512_extracti64x4_epi64(j, 1) : _mm512_castsi512_si256(j);
+        _mm512_store_si512(panel.low + at, _mm512_cvtepu8_epi16(i_half));
+        _mm512_store_si512(panel.high + at, _mm512_cvtepu8_epi16(j_half));
+      }
+    }
+  }
+}
+
+template <Mode kMode, int kGroup, int kVectors>
+void multiply_words(const LaneWords& words, const int32_t* sign, const Operands& o, int row,
+                    const int32_t* constant, const WordPanel& panel, int32_t* sums) {
+  constexpr int kColumnSums = kVectors * kVectorRows;
+  const int padded = (o.columns + 15) / 16 * 16;
+  std::memset(sums, 0, static_cast<size_t>(padded) * kColumnSums * 4);
+  for (int k0 = 0; k0 < o.depth; k0 += kWordDepth) {
+    const int depth = o.depth - k0 < kWordDepth ? o.depth - k0 : kWordDepth;
+    const int whole = depth / kGroup * kGroup;
+    pack_words<kVectors>(words, o, row, k0, depth, panel);
+    const WordPanel rest{panel.low + whole * kColumnSums, panel.high + whole * kColumnSums};
+    for (int n = 0; n < o.columns; n += 2) {
+      const uint8_t* w = o.w + static_cast<size_t>(k0) * o.w_stride + n;
+      const int next = n + 1 < o.columns;  // the last column alone is computed twice
+      int32_t* own = sums + n * kColumnSums;
+      add_words<kMode, kGroup, kVectors>(words, sign, panel, w, o.w_stride, next, whole, own);
+      if (whole < depth)
+        add_words<kMode, 1, kVectors>(words, sign, rest, w + whole * o.w_stride, o.w_stride, next,
+                                      depth - whole, own);
+    }
+  }
+  for (int n = 0; n < o.columns; n += 16)
+    for (int v = 0; v < kVectors; v++)
+      for (int h = 0; h < 2; h++) {
+        __m512i part[16];
+        for (int c = 0; c < 16; c++)
+          part[c] = _mm512_load_si512(sums + (n + c) * kColumnSums + (v * 2 + h) * 16);
+        put(o, part, row + v * kVectorRows + h, 2, n, constant);
+      }
+}
+
+template <Mode kMode, int kGroup>
+void multiply_by_words(const Plan& plan, const Operands& o, Workspace& workspace) {
+  const size_t columns = rounded_up(static_cast<size_t>(o.columns));
+  constexpr size_t kPanel = kWordDepth * kMostVectors * kVectorRows * 2;
+  char* memory = workspace.get(2 * kPanel + columns * 4 + columns * kMostVectors * kVectorRows * 4);
+  const WordPanel panel{reinterpret_cast<uint16_t*>(memory),
+                        reinterpret_cast<uint16_t*>(memory + kPanel)};
+  int32_t* constant = reinterpret_cast<int32_t*>(memory + 2 * kPanel);
+  int32_t* sums = constant + columns;
+  count_odd(plan, o, constant);
+  for (size_t n = 0; n < columns; n++) constant[n] = o.depth * plan.base + constant[n] * plan.step;
+  alignas(64) int32_t sign[256];
+  for (int w = 0; w < 256; w++) sign[w] = static_cast<uint16_t>(plan.sign[w]) * 0x10001;
+  int vectors = (o.rows + kVectorRows - 1) / kVectorRows;
+  int blocks = (vectors + kMostVectors - 1) / kMostVectors;
+  for (int row = 0; blocks; blocks--) {
+    const int now = (vectors + blocks - 1) / blocks;
+    const auto run = now == 3   ? multiply_words<kMode, kGroup, 3>
+                     : now == 2 ? multiply_words<kMode, kGroup, 2>
+                                : multiply_words<kMode, kGroup, 1>;
+    run(plan.words, sign, o, row, constant, panel, sums);
+    row += now * kVectorRows;
+    vectors -= now;
+  }
+}
+
+template <Mode kMode>
+void multiply_by_words(const Plan& plan, const Operands& o, Workspace& workspace) {
+  switch (plan.group) {
+    case 4: return multiply_by_words<kMode, 4>(plan, o, workspace);
+    case 2: return multiply_by_words<kMode, 2>(plan, o, workspace);
+    default: return multiply_by_words<kMode, 1>(plan, o, workspace);
+  }
+}
+
+}  // namespace
+}  // namespace cimc::CIMC_SET
