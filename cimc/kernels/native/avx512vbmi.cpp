@@ -3,6 +3,7 @@
 #define CIMC_OWN_MULTIPLY
 #include "row_gather.h"
 #include "lanes_bytes.h"
+#include "lanes_pairs.h"
 #include "lanes_words.h"
 #include "layer.h"
 #include "vector_unit.h"
@@ -11,6 +12,10 @@ namespace cimc::avx512vbmi {
 
 void multiply(const Plan& plan, const Operands& o, Workspace& workspace) {
   if (!o.rows || !o.columns) return;
+  if (plan.words.pairs && plan.mode == Mode::kOr)
+    return multiply_by_pairs<Mode::kOr>(plan, o, workspace);
+  if (plan.words.pairs && plan.mode == Mode::kSum)
+    return multiply_by_pairs<Mode::kSum>(plan, o, workspace);
   if (plan.words.table && plan.mode == Mode::kOr)
     return multiply_by_words<Mode::kOr>(plan, o, workspace);
   if (plan.words.table && plan.mode == Mode::kSum)

@@ -5,7 +5,6 @@
 #include <nanobind/ndarray.h>
 
 #include <algorithm>
-#include <cstring>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -79,7 +78,7 @@ class OwnedPlan {
   const Plan& plan() const { return plan_; }
 
  private:
-  static constexpr int kEntries = 32;
+  static constexpr size_t kEntries = 32;
 
   // Entry of every activation code in a list of the rows that are selected; false for too many.
   static bool number(const std::vector<uint16_t>& rows, std::vector<uint16_t>& list,
@@ -93,25 +92,35 @@ class OwnedPlan {
     return true;
   }
 
+  // Entries of both parts by weight, `width` each. Weights of either sign share them, and so the
+  // first cache.
+  uint16_t* entries_of(const std::vector<uint16_t>& low, const std::vector<uint16_t>& high,
+                       size_t width, Workspace& memory, uint16_t* place) {
+    uint16_t* words = reinterpret_cast<uint16_t*>(memory.get(257 * 2 * width * 2));
+    std::vector<uint16_t> own(2 * width);
+    size_t distinct = 0;
+    for (int w = -1; w < 256; w++) {  // -1: no weight
+      for (size_t i = 0; w >= 0 && i < low.size(); i++)
+        own[i] = static_cast<uint16_t>(table_[low[i] * 256 + w]);
+      for (size_t i = 0; w >= 0 && i < high.size(); i++)
+        own[width + i] = static_cast<uint16_t>(table_[high[i] * 256 + w]);
+      size_t at = 0;
+      while (at < distinct && !std::equal(own.begin(), own.end(), words + at * 2 * width)) at++;
+      if (at == distinct) std::copy(own.begin(), own.end(), words + distinct++ * 2 * width);
+      if (w >= 0) place[w] = static_cast<uint16_t>(at * 2 * width);
+    }
+    return words;
+  }
+
   void make_words() {
     std::vector<uint16_t> low, high;
     if (plan_.mode != Mode::kOr && plan_.mode != Mode::kSum) return;
     if (!number(first_, low, entries_) || !number(second_, high, entries_ + 256)) return;
-    uint16_t* words = reinterpret_cast<uint16_t*>(words_.get(256 * 2 * kEntries * 2));
-    int distinct = 0;
-    for (int w = 0; w < 256; w++) {
-      uint16_t own[2 * kEntries] = {};
-      for (size_t i = 0; i < low.size(); i++)
-        own[i] = static_cast<uint16_t>(table_[low[i] * 256 + w]);
-      for (size_t i = 0; i < high.size(); i++)
-        own[kEntries + i] = static_cast<uint16_t>(table_[high[i] * 256 + w]);
-      // Weights of either sign share entries, and so the first cache.
-      int at = 0;
-      while (at < distinct && std::memcmp(words + at * 2 * kEntries, own, sizeof own)) at++;
-      if (at == distinct) std::memcpy(words + distinct++ * 2 * kEntries, own, sizeof own);
-      places_[w] = static_cast<uint16_t>(at * 2 * kEntries);
-    }
-    plan_.words = {words, places_, entries_, entries_ + 256};
+    plan_.words = {entries_of(low, high, kEntries, words_, places_), places_, nullptr, nullptr,
+                   entries_, entries_ + 256};
+    if (low.size() > kEntries / 2 || high.size() > kEntries / 2) return;
+    plan_.words.pairs = entries_of(low, high, kEntries / 2, pairs_, pair_places_);
+    plan_.words.pair_place = pair_places_;
   }
 
   void make_planes(Packed<const int16_t> products) {
@@ -132,8 +141,8 @@ class OwnedPlan {
   std::vector<uint16_t> first_, second_;
   std::vector<uint8_t> negative_;
   uint8_t entries_[512];
-  uint16_t places_[256];
-  Workspace words_, planes_;
+  uint16_t places_[256], pair_places_[256];
+  Workspace words_, pairs_, planes_;
   Plan plan_;
 };
 

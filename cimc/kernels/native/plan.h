@@ -27,11 +27,16 @@ enum class Step : uint8_t { kLookUp, kOr, kAdd, kNegate };
 
 // The rows that activations select, by weight: where either part has at most 32.
 struct LaneWords {
-  const uint16_t* table;     // [.., 2, 32]: entries of both parts; or nullptr
-  const uint16_t* place;     // [256], by weight code: where in the table its entries begin
-  const uint8_t* low;        // [256], by activation code: the entry of the first part
-  const uint8_t* high;       // [256]
+  const uint16_t* table;       // [.., 2, 32]: entries of both parts; or nullptr
+  const uint16_t* place;       // [256], by weight code: where in the table its entries begin
+  const uint16_t* pairs;       // [.., 2, 16]: the same where either part has at most 16, zeros first
+  const uint16_t* pair_place;  // [256]
+  const uint8_t* low;          // [256], by activation code: the entry of the first part
+  const uint8_t* high;         // [256]
 };
+// Where `pairs` has entries that add nothing.
+constexpr int kNoWeight = 0;
+
 // What products are larger by in `planes`, so that none is negative.
 constexpr int32_t kPlaneOffset = 1 << 15;
 
