@@ -84,11 +84,15 @@ def run_array(state: ArrayState, command: Command) -> None:
     Raises:
         MachineFault: a field is outside what docs/machine.md defines.
     """
-    _check(state.geometry, command)
     lanes = slice(state.geometry.outputs if command["psum_out"] else command["lanes"])
+
+    def find() -> Product:
+        _check(state.geometry, command)
+        return _product(state, command, lanes)
+
+    product = state.replay.product(command, find)
     windows = _windows(state, command)
     finish = _finish(state, command, len(windows.pixels), lanes)
-    product = state.replay.product(command, lambda: _product(state, command, lanes))
     product.run(windows, finish)
     if finish.codes is not None:
         pixels = command["dst"] + _grid(command, "dst_y", "dst_x")
