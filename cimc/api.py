@@ -39,8 +39,11 @@ def compile(
     calibration: str | Path | Mapping[str, NDArray[Any]] | None = None,
     preprocess: str | Path | None = None,
     multiplier: str | None = None,
-    repair: str = "none",
+    repair: str | None = None,
     plan: str | Path | Plan | None = None,
+    min_snr: float | None = None,
+    target_sqnr: float | None = None,
+    choices: Sequence[str] = (),
     progress: Callable[[str], None] | None = None,
     after_pass: Sequence[AfterPass] = (),
     verify_each: bool = False,
@@ -55,8 +58,13 @@ def compile(
         preprocess: JSON file that says how images become inputs (default: MODEL.preprocess.json).
         multiplier: one for all layers (default: the target's).
         repair: how much of the multipliers' error is undone in the integers, from calibration data:
-            "none", "gain", "offsets", "channels" or "weights" (docs/passes.md).
+            "none", "gain", "offsets", "channels" or "weights" (docs/passes.md). Default: "channels"
+            when multipliers are chosen, else "none".
         plan: precision and multiplier by layer, or the plan.json that holds them.
+        min_snr: choose the cheapest multiplier of each layer that the plan leaves open with which
+            its sums have this predicted signal to noise, in dB.
+        target_sqnr: the same such that the outputs have this one against the float network.
+        choices: multipliers to choose from (default: all listed ones that the target can have).
         progress: called with a line of text before each step.
         after_pass: each is called with a pass's name and the module behind every pass.
         verify_each: run the interpreter on one input behind every pass, compare with before.
@@ -77,9 +85,8 @@ def compile(
     if verify_each:
         one = {name: array[:1] for name, array in given.arrays.items()}
         observers.append(MeaningChecker(ctx.weights, one))
-    return CompiledModel(
-        compile_network(imported, ctx, Options(multiplier, repair), observers, say)
-    )
+    options = Options(multiplier, repair, min_snr, target_sqnr, tuple(choices))
+    return CompiledModel(compile_network(imported, ctx, options, observers, say))
 
 
 def silent(text: str) -> None:

@@ -26,6 +26,12 @@ class WeightStore:
         """An empty store."""
         self._arrays: dict[str, Array] = {}
 
+    def copy(self) -> WeightStore:
+        """A store with the same arrays; what is put into one is not in the other."""
+        other = WeightStore()
+        other._arrays = dict(self._arrays)
+        return other
+
     def put(self, array: Array) -> str:
         """Store a copy of `array` (any shape and plain dtype); returns its 16-digit key."""
         key = _key(array)

@@ -12,7 +12,6 @@ import numpy as np
 
 from cimc import multipliers
 from cimc.backend.terminal_table import text_table
-from cimc.diagnostics import InvalidInput
 from cimc.targets import Target
 
 
@@ -46,13 +45,4 @@ def machine() -> str:
 def built_by(target: Target) -> list[str]:
     """Listed multipliers that the arrays of `target` can have and a network accepts."""
     listed = map(multipliers.get, multipliers.names())
-    return [each.name for each in listed if target.array in each.arrays and keeps_zero(each)]
-
-
-def keeps_zero(multiplier: multipliers.Multiplier) -> bool:
-    """Its products with zero are zero."""
-    try:
-        multiplier.check_zero()
-    except InvalidInput:
-        return False
-    return True
+    return [each.name for each in listed if target.array in each.arrays and each.keeps_zero()]

@@ -34,6 +34,8 @@ CUT = "cut"
 """Name under which each part of a network of several parts is observed, in their order."""
 REPAIR = "repair"
 """The pass that changes integers of a quantised network by design."""
+REPAIR_OF_CHOICE = "channels"
+"""The level with which chosen multipliers are repaired, unless another is wanted."""
 QUANTISED = "nn-quantised"
 """The stage behind which a network is cut into parts."""
 STAGE_OF = {last or IMPORT: stage for stage, last in STAGE_AFTER.items()}
@@ -131,8 +133,18 @@ class Options:
 
     multiplier: str | None = None
     """For all layers; the target's own without one."""
-    repair: str = "none"
-    """Level of the pass `repair`."""
+    repair: str | None = None
+    """Level of the pass `repair`; by default it follows a choice, and only that."""
+    min_snr: float | None = None
+    target_sqnr: float | None = None
+    choices: tuple[str, ...] = ()
+    """The three of the pass `choose-plan`."""
+
+    @property
+    def repair_level(self) -> str:
+        """A choice predicts errors behind gain and offsets."""
+        chooses = self.min_snr is not None or self.target_sqnr is not None
+        return self.repair or (REPAIR_OF_CHOICE if chooses else "none")
 
 
 def pipeline_until(stage: str, options: Options) -> list[ModulePass]:
@@ -141,7 +153,13 @@ def pipeline_until(stage: str, options: Options) -> list[ModulePass]:
     names = PIPELINE[: PIPELINE.index(last) + 1] if last else ()
     given = {
         "assign-multiplier": {"multiplier": options.multiplier},
-        REPAIR: {"level": options.repair},
+        "choose-plan": {
+            "min_snr": options.min_snr,
+            "target_sqnr": options.target_sqnr,
+            "choices": options.choices,
+            "repair": options.repair_level,
+        },
+        REPAIR: {"level": options.repair_level},
     }
     return [PASSES[name]()(**given.get(name, {})) for name in names]
 

@@ -21,6 +21,7 @@ from cimc.backend.compiler import Network
 from cimc.backend.host_report import host_reports
 from cimc.backend.layers import LayerReport, layer_reports
 from cimc.frontend.data import Calibration
+from cimc.passes.choose_plan import Chosen
 from cimc.passes.repair import Repaired
 from cimc.targets import Target
 
@@ -97,6 +98,7 @@ def build_report(network: Network) -> dict[str, Any]:
             "ranges_are_real": calibration.ranges_are_real,
             "note": calibration_note(calibration),
         },
+        "choice": asdict(network.ctx.chosen or Chosen()),
         "repair": asdict(network.ctx.repaired or Repaired()),
         "errors": unmeasured_errors(),
         "cycles": {

@@ -58,7 +58,7 @@ def report_text(report: dict[str, Any]) -> str:
     columns = len(LAYER_HEADER) - (0 if any(row[-1] for row in rows) else 2)
     table = text_table(LAYER_HEADER[:columns], [row[:columns] for row in rows], left=3)
     lines = [table, "", *_cycle_lines(report)]
-    lines += [*_host_lines(report), *_errors(report)]
+    lines += [*_host_lines(report), *_choice_lines(report), *_errors(report)]
     if not report["calibration"]["ranges_are_real"]:
         lines.append(f"note: {report['calibration']['note']}")
     return "\n".join(lines)
@@ -115,6 +115,21 @@ def _host_lines(report: dict[str, Any]) -> list[str]:
         "(its time is not in the cycles)"
         for host in report["host"]
     ]
+
+
+def _choice_lines(report: dict[str, Any]) -> list[str]:
+    """What was asked for when multipliers were chosen, and what was found."""
+    choice = report["choice"]
+    wanted: list[str] = []
+    if choice["min_snr_db"] is not None:
+        wanted.append(f"{choice['min_snr_db']:g} dB in every layer")
+    if choice["target_sqnr_db"] is not None:
+        wanted.append(
+            f"{choice['target_sqnr_db']:g} dB in the outputs; predicted "
+            f"{choice['predicted_sqnr_db']:.1f}, on calibration images "
+            f"{choice['measured_sqnr_db']:.1f}, exact {choice['exact_sqnr_db']:.1f}"
+        )
+    return [f"chosen          for {' and '.join(wanted)}"] if wanted else []
 
 
 def _errors(report: dict[str, Any]) -> list[str]:

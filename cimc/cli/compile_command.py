@@ -17,7 +17,7 @@ from cimc.backend.compiler import AfterPass, print_module
 from cimc.backend.output_dir import check_replaceable
 from cimc.backend.terminal_table import report_text
 from cimc.cli.main import COMMANDS, command_overview
-from cimc.cli.model_options import add_model_options, positive
+from cimc.cli.model_options import add_model_options, choice_of, positive
 from cimc.cli.progress import Progress
 from cimc.diagnostics import InvalidModel, UsageError, did_you_mean
 from cimc.passes.pipeline import PIPELINE
@@ -114,10 +114,8 @@ def _compile(args: argparse.Namespace, model: Path, progress: Progress) -> Compi
         args.target,
         calibration=args.calibration,
         preprocess=args.preprocess,
-        multiplier=args.multiplier,
-        repair=args.repair,
-        plan=args.plan,
         progress=progress,
+        **choice_of(args),
         after_pass=[ir_printer(printed, sys.stderr)] if printed else [],
         verify_each=args.verify_each,
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from cimc.api import CompiledModel, compile
-from cimc.diagnostics import InvalidModel
+from cimc.diagnostics import InvalidModel, UsageError
 from cimc.passes.repair import LEVELS
 
 
@@ -29,12 +30,53 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--repair",
         choices=LEVELS,
-        default="none",
-        help="undo errors of the multipliers in the integers, from calibration data (%(default)s)",
+        help="undo errors of the multipliers in the integers, from calibration data (none; "
+        "channels when multipliers are chosen)",
     )
     group.add_argument(
         "--plan", metavar="FILE", help="precision and multiplier by layer: an edited plan.json"
     )
+    _add_choice_options(parser)
+
+
+def _add_choice_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "choosing the cheapest multiplier of each layer that the plan leaves open"
+    )
+    group.add_argument(
+        "--min-snr", type=float, metavar="DB", help="such that every layer has this predicted SNR"
+    )
+    group.add_argument(
+        "--target-sqnr",
+        type=float,
+        metavar="DB",
+        help="such that the outputs have this SQNR against the float network",
+    )
+    group.add_argument(
+        "--choices",
+        type=names,
+        default=(),
+        metavar="LIST",
+        help="multipliers to choose from, with commas (all that the target can have)",
+    )
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names between commas."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def choice_of(args: argparse.Namespace) -> dict[str, Any]:
+    """Arguments of `compile` about multipliers, repair and choices."""
+    chooses = args.min_snr is not None or args.target_sqnr is not None
+    if args.choices and not chooses:
+        raise UsageError("--choices: say what to keep with --min-snr or --target-sqnr")
+    if chooses and args.multiplier:
+        raise UsageError(
+            "--multiplier is for all layers; give --choices, or fix layers in a --plan"
+        )
+    fields = ("multiplier", "repair", "plan", "min_snr", "target_sqnr", "choices")
+    return {name: getattr(args, name) for name in fields}
 
 
 def data_parser(command: str, description: str) -> argparse.ArgumentParser:
@@ -65,8 +107,6 @@ def compiled(args: argparse.Namespace, progress: Callable[[str], None]) -> Compi
         args.target,
         calibration=args.calibration,
         preprocess=args.preprocess,
-        multiplier=args.multiplier,
-        repair=args.repair,
-        plan=args.plan,
         progress=progress,
+        **choice_of(args),
     )

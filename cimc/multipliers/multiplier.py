@@ -120,6 +120,14 @@ class Multiplier:
                     f"{products[n]}, so every zero would add to its sum; choose another one"
                 )
 
+    def keeps_zero(self) -> bool:
+        """Whether `check_zero` has nothing against it."""
+        try:
+            self.check_zero()
+        except InvalidInput:
+            return False
+        return True
+
     def signed_products(
         self,
         stored: NDArray[Any],

@@ -17,6 +17,7 @@ from cimc.weights import WeightStore
 if TYPE_CHECKING:
     from cimc.cost.cycles import CycleReport
     from cimc.frontend.data import Calibration
+    from cimc.passes.choose_plan import Chosen
     from cimc.passes.predict_errors import LayerError
     from cimc.passes.repair import Repaired
     from cimc.passes.schedule_commands import Schedule
@@ -43,6 +44,8 @@ class CimContext(Context):
         self.weights = WeightStore() if weights is None else weights
         self.calibration = calibration
         self.plan = Plan() if plan is None else plan
+        self.chosen: Chosen | None = None
+        """Set by choose-plan, when it chooses."""
         self.layer_errors: dict[str, LayerError] = {}
         """By ONNX node; filled by predict-errors."""
         self.repaired: Repaired | None = None
@@ -56,6 +59,10 @@ class CimContext(Context):
             self.register_dialect(name, upstream[name])
         for dialect in (Nn, Cim, Bit):
             self.load_dialect(dialect)
+
+    def scratch(self, target: Target | None = None) -> CimContext:
+        """A context to try something in, on `target`; its store takes what this one shall not."""
+        return CimContext(target or self.target, self.weights.copy(), self.calibration)
 
     def sibling(self) -> CimContext:
         """A context for another program of the same model, on the same target and store."""

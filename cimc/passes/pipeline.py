@@ -12,6 +12,7 @@ _PASSES = {
     "canonicalise-nn": ("canonicalise_nn", "CanonicaliseNnPass"),
     "fold-qdq": ("fold_qdq", "FoldQdqPass"),
     "calibrate": ("calibrate", "CalibratePass"),
+    "choose-plan": ("choose_plan", "ChoosePlanPass"),
     "assign-precision": ("assign_precision", "AssignPrecisionPass"),
     "assign-multiplier": ("assign_multiplier", "AssignMultiplierPass"),
     "quantise": ("quantise", "QuantisePass"),

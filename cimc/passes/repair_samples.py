@@ -34,6 +34,13 @@ class Places:
         each, pixel = np.divmod(at, size[0] * size[1])
         return Places(images[each], *np.divmod(pixel, size[1]))
 
+    @staticmethod
+    def all(op: WeightedOp, image: int) -> Places:
+        """All places in the result of one image, row by row."""
+        size = shape_of(op.y)[2:] or (1, 1)
+        pixels = np.arange(size[0] * size[1])
+        return Places(np.full(len(pixels), image), *np.divmod(pixels, size[1]))
+
     def windows(self, op: WeightedOp, x: Codes) -> Codes:
         """What `op` multiplies there: codes [R, groups, K] of its operand `x`."""
         if not isinstance(op, ConvOp):

@@ -48,6 +48,20 @@ def test_trained_networks(
 
 
 @needs_verilator
+def test_chosen_plan_of_lenet(models: Path) -> None:
+    """A multiplier for each layer, as the compiler chooses them: rows and reads change between."""
+    compiled = compile(
+        models / "lenet.onnx",
+        calibration=models / "fashion_mnist_sample.npz",
+        target_sqnr=25,
+        choices=["exact", "daism-fla", "daism-pc3-lj", "daism-pc4-lj", "daism-hla"],
+    )
+    layers = [layer for layer in compiled.report["layers"] if layer["macs"]]
+    assert len({layer["multiplier"] for layer in layers}) >= 2
+    verify_network(compiled.network, 2)
+
+
+@needs_verilator
 def test_repaired_lenet(models: Path) -> None:
     sample = models / "fashion_mnist_sample.npz"
     compiled = compile(

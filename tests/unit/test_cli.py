@@ -251,6 +251,7 @@ def test_missing_simulator(
         [LENET, "--verify=maybe"],
         [LENET, "--images=0"],
         [LENET, "--no-such-option"],
+        [LENET, "--min-snr=much"],
         ["targets", "extra"],
     ],
 )
@@ -326,3 +327,28 @@ def test_interrupt_keeps_the_earlier_output(
     assert error == "interrupted; nothing was written\n"
     assert [path.name for path in here.iterdir()] == ["out"]
     assert (here / "out" / "manifest.json").read_bytes() == (built / "manifest.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--choices=exact"], "--choices: say what to keep with --min-snr or --target-sqnr"),
+        (
+            ["--target-sqnr=20", "--multiplier=exact"],
+            "--multiplier is for all layers; give --choices, or fix layers in a --plan",
+        ),
+    ],
+)
+def test_choices_that_make_no_sense(
+    argv: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert error_line(capsys, 2, [LENET, *argv, "--emit=nn"]) == message
+
+
+def test_chosen_multipliers(capsys: pytest.CaptureFixture[str]) -> None:
+
+    argv = ["--calibration", SAMPLE, "--min-snr", "24", "--choices", "exact, daism-pc3-lj"]
+    assert run([LENET, *argv, "--emit=nn-quantised"]) == 0
+    found = capsys.readouterr().out
+    assert 'multiplier = "exact"' in found
+    assert 'multiplier = "daism-pc3-lj"' in found

@@ -1,0 +1,95 @@
+"""How much of a layer's error reaches the outputs: measured, one layer after the other.
+
+The float network runs once; then what follows a layer runs again, with the error of that layer, and
+no other, added to its result. As nothing is rounded on the way, errors of several layers add up in
+the outputs, as powers, while they are small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import ReturnOp
+from xdsl.ir import SSAValue
+
+from cimc.dialects.nn import quant_of, shape_of
+from cimc.interp.nn import bind_inputs, main_function
+from cimc.passes.ranges import code_limits
+from cimc.passes.repair_fit import Floats
+from cimc.passes.repair_samples import Codes, Places, sums_of
+from cimc.passes.repair_streams import Array, Values, in_batches
+from cimc.passes.sampled_layers import SampledLayer
+from cimc.weights import WeightStore
+
+
+class WholeRun:
+    """Every value of @main on some images."""
+
+    def __init__(self, module: ModuleOp, weights: WeightStore, images: Mapping[str, Array]):
+        """Run `module` on `images` [N, ...] by name."""
+        self.weights = weights
+        self.function = main_function(module)
+        self.values: Values = bind_inputs(self.function, images)
+        for op in self.function.body.block.ops:
+            if not isinstance(op, ReturnOp):
+                results = in_batches(op, [self.values[v] for v in op.operands], weights)
+                self.values |= dict(zip(op.results, results, strict=True))
+
+    def outputs(self, changed: Mapping[SSAValue[Any], Array] | None = None) -> Floats:
+        """All outputs of each image [N, ...] in a row, when the values in `changed` are others."""
+        found = dict(changed or {})
+        for op in self.function.body.block.ops:
+            args = [found.get(v, self.values.get(v)) for v in op.operands]
+            arrays = [a for a in args if a is not None]
+            if isinstance(op, ReturnOp):
+                flat = [a.reshape(len(a), -1).astype(np.float64) for a in arrays]
+                return np.concatenate(flat, axis=1)
+            if any(v in found for v in op.operands):
+                results = in_batches(op, arrays, self.weights)
+                found |= dict(zip(op.results, results, strict=True))
+        raise AssertionError("@main ends with a return")
+
+    def noise(self, value: SSAValue[Any], error: Floats) -> float:
+        """Energy of the outputs' error over theirs, when real `error` is added to `value`."""
+        before, quant = self.values[value], quant_of(value)
+        if quant is None:
+            after = (before + error).astype(np.float32)
+        else:
+            moved = np.rint(before + error / quant.scale_value)
+            after = np.clip(moved, *code_limits(value)).astype(before.dtype)
+        return noise_to_signal(self.outputs(), self.outputs({value: after}))
+
+
+def noise_to_signal(clean: Floats, noisy: Floats) -> float:
+    """Energy of the difference over that of `clean`."""
+    energy = float(np.square(clean).sum())
+    return float(np.square(clean - noisy).sum()) / energy if energy > 0 else 0.0
+
+
+def layer_error(sampled: SampledLayer, x: Codes, multiplier: str, weights: WeightStore) -> Floats:
+    """What `multiplier`, behind gain and offsets, adds to the real result of a layer reading `x`.
+
+    `x` [N, ...] are the codes of its operand; the clamp of the layer counts, its rounding does not.
+    """
+    layer, quant = sampled.layer, quant_of(sampled.layer.y)
+    assert quant is not None
+    fitted = sampled.measure(multiplier).channel_offsets()
+    bias = 0.0 if layer.bias is None else weights.get(layer.bias.key.data).astype(np.float64)
+    steps = np.sqrt(sampled.weight)
+    low, high = (end - quant.zero for end in code_limits(layer.y))
+    shape = shape_of(layer.y)[1:]
+    parts: list[Floats] = []
+    for image in range(len(x)):
+        places = Places.all(layer, image)
+        windows = places.windows(layer, x)
+        exact, y = (
+            sums_of(windows, sampled.codes, sampled.zeros, sampled.table(name))
+            for name in ("exact", multiplier)
+        )
+        given = np.clip((y * fitted.gain + fitted.offset + bias) * steps, low, high)
+        error = given - np.clip((exact + bias) * steps, low, high)
+        parts.append(error.T.reshape(shape))
+    return np.stack(parts) * quant.scale_value

@@ -1,0 +1,12 @@
+// RUN: cimc-opt %s -p choose-plan | filecheck %s
+// RUN: not cimc-opt %s -p "calibrate,choose-plan{min-snr=20.0}" 2>&1 | filecheck %s --check-prefix NOISE
+// RUN: not cimc-opt %s -p "choose-plan{repair=all}" 2>&1 | filecheck %s --check-prefix LEVEL
+
+func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> attributes {arg_names = ["image"], res_names = ["y"]} {
+  %y = nn.gemm %x weights #nn.blob<"38af1223c44ebe98", tensor<2x2xf32>> : tensor<1x2xf32> -> tensor<1x2xf32>
+  func.return %y : tensor<1x2xf32>
+}
+// Without a limit nothing is chosen, and the module never changes.
+// CHECK:      nn.gemm %x weights #nn.blob<"38af1223c44ebe98", tensor<2x2xf32>> : tensor<1x2xf32> -> tensor<1x2xf32>
+// NOISE: error: choose-plan: errors cannot be predicted without calibration data; give --calibration
+// LEVEL: error: choose-plan: repair must be one of none, gain, offsets, channels, weights, got 'all'

@@ -1,0 +1,154 @@
+"""Plans that the compiler chooses: limits kept, nothing cheaper, and what a person fixed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cimc import targets
+from cimc.api import compile
+from cimc.backend.terminal_table import report_text
+from cimc.diagnostics import InvalidInput
+from cimc.frontend import load
+from cimc.frontend.data import load_calibration
+from cimc.passes.choose_plan import Chooser, usable
+from cimc.passes.choose_trial import Trial
+from cimc.passes.context import CimContext
+from cimc.passes.layer_costs import MachineCosts
+from cimc.passes.pipeline import PASSES, PIPELINE
+from cimc.passes.plan import LayerPlan, Plan
+
+CHOICES = ("exact", "daism-fla", "daism-pc3-lj", "daism-hla")
+
+
+@pytest.fixture(scope="module")
+def sample(models: Path) -> Path:
+    """Images that LeNet is calibrated on."""
+    return models / "fashion_mnist_sample.npz"
+
+
+def multipliers(plan: Plan) -> dict[str, str]:
+    """By node."""
+    return {layer.node: layer.multiplier or "" for layer in plan.layers}
+
+
+@pytest.fixture(scope="module")
+def trial(models: Path, sample: Path) -> Trial:
+    """LeNet, calibrated."""
+    imported = load(models / "lenet.onnx")
+    ctx = CimContext(
+        targets.get("daism"), imported.weights, load_calibration(imported, sample), Plan()
+    )
+    for each in PIPELINE[: PIPELINE.index("choose-plan")]:
+        PASSES[each]()().apply(ctx, imported.module)
+    return Trial(ctx, imported.module, "channels")
+
+
+def test_every_layer_keeps_the_floor_at_the_least_cost(models: Path, sample: Path) -> None:
+    compiled = compile(models / "lenet.onnx", calibration=sample, min_snr=22, choices=CHOICES)
+    report = compiled.report
+    layers = [layer for layer in report["layers"] if layer["macs"]]
+    assert len({layer["multiplier"] for layer in layers}) > 1
+    for layer in layers:
+        assert layer["predicted_snr_db"] is None or layer["predicted_snr_db"] > 21.5
+    assert report["repair"]["level"] == "channels"
+    assert report["choice"]["min_snr_db"] == 22
+    assert report["choice"]["choices"] == CHOICES
+    assert "chosen          for 22 dB in every layer" in report_text(report)
+    uniform = compile(models / "lenet.onnx", calibration=sample, multiplier="daism-pc3-lj")
+    assert report["cycles"]["estimated"] <= uniform.report["cycles"]["estimated"]
+
+
+def test_the_chosen_plan_can_be_given_back(models: Path, sample: Path, tmp_path: Path) -> None:
+    first = compile(models / "lenet.onnx", calibration=sample, target_sqnr=20, choices=CHOICES)
+    choice = first.report["choice"]
+    assert choice["exact_sqnr_db"] > choice["measured_sqnr_db"] >= 20
+    assert choice["predicted_sqnr_db"] >= 20
+    first.save(tmp_path / "out")
+    again = compile(
+        models / "lenet.onnx",
+        calibration=sample,
+        plan=tmp_path / "out" / "plan.json",
+        repair="channels",
+    )
+    assert again.ir("microcode") == first.ir("microcode")
+    assert again.report["choice"]["target_sqnr_db"] is None
+    first.verify("emulate")
+
+
+def test_what_the_plan_says_stays(models: Path, sample: Path) -> None:
+    fixed = LayerPlan("node_linear_2", "daism-fla", weight_bits=7)
+    compiled = compile(
+        models / "lenet.onnx",
+        calibration=sample,
+        plan=Plan((fixed,)),
+        min_snr=60,
+        choices=("exact", "daism-fla"),
+    )
+    (last,) = [layer for layer in compiled.report["layers"] if layer["node"] == fixed.node][:1]
+    assert (last["multiplier"], last["weight_bits"]) == ("daism-fla", 7)
+    others = multipliers(compiled.network.ctx.plan)
+    del others[fixed.node]
+    assert set(others.values()) == {"exact"}
+
+
+def test_costs_are_those_of_the_uniform_network(trial: Trial, models: Path, sample: Path) -> None:
+    costs = MachineCosts(trial.ctx, trial.exact)
+    for name in ("exact", "daism-fla"):
+        report = compile(models / "lenet.onnx", calibration=sample, multiplier=name).report
+        for layer in report["layers"]:
+            if layer["macs"]:
+                cycles, rows = costs.of(layer["node"], name)
+                assert cycles == layer["cycles"]
+                assert rows % layer["rows"] == 0
+
+
+def test_another_cost(trial: Trial) -> None:
+    """Whatever gives figures can be made small."""
+
+    class Alphabet:
+        def of(self, node: str, multiplier: str) -> tuple[float, ...]:
+            return (float(sorted(CHOICES).index(multiplier)),)
+
+    chooser = Chooser(Plan(), targets.get("daism"), trial, CHOICES)
+    kept = chooser.with_floor(None)
+    layers = chooser.candidates(kept, Alphabet(), dict.fromkeys(kept, 1.0))
+    assert {c.name for c in chooser.cheapest(layers).values()} == {"daism-fla"}
+    floor = chooser.with_floor(24.0)
+    layers = chooser.candidates(floor, Alphabet(), dict.fromkeys(floor, 1.0))
+    for node, picked in chooser.cheapest(layers).items():
+        better = [n for n in sorted(CHOICES) if chooser.noise(node, n) <= 10**-2.4]
+        assert picked.name == better[0]
+
+
+def test_choices_of_a_target() -> None:
+    assert set(usable(targets.get("daism"))) >= set(CHOICES)
+    assert "drum-k4" not in usable(targets.get("daism"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (
+            {"min_snr": 90, "choices": ["daism-fla"]},
+            r"layer 'node_conv2d': no choice has a predicted signal to noise of 90 dB; the best, "
+            r"'daism-fla', has [\d.]+ dB; allow 'exact', or a lower --min-snr",
+        ),
+        (
+            {"target_sqnr": 60},
+            r"--target-sqnr 60: with exact products the outputs have [\d.]+ dB on calibration "
+            r"images; ask for less",
+        ),
+        (
+            {"target_sqnr": 25, "choices": ["daism-fla"]},
+            r"no assignment of multipliers keeps the limits; allow 'exact', or ask for less",
+        ),
+        ({"min_snr": 20, "choices": ["daism-fal"]}, "unknown multiplier 'daism-fal'; .*"),
+    ],
+)
+def test_what_cannot_be_kept(
+    models: Path, sample: Path, asked: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InvalidInput, match=f"^{message}"):
+        compile(models / "lenet.onnx", calibration=sample, **asked)  # type: ignore[arg-type]
