@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -44,7 +44,7 @@ class Chosen:
 
     min_snr_db: float | None = None
     target_sqnr_db: float | None = None
-    choices: tuple[str, ...] = ()
+    choices: list[str] = field(default_factory=list[str])
     exact_sqnr_db: float | None = None
     """With exact products: the most that a choice can reach."""
     predicted_sqnr_db: float | None = None
@@ -103,7 +103,7 @@ class ChoosePlanPass(ModulePass):
             layers = chooser.candidates(kept, costs, sensitivity)
             picked, found = chooser.within(layers, self.target_sqnr)
         context.plan = completed(context.plan, {node: c.name for node, c in picked.items()})
-        context.chosen = replace(found, min_snr_db=self.min_snr, choices=tuple(names))
+        context.chosen = replace(found, min_snr_db=self.min_snr, choices=list(names))
 
 
 def completed(plan: Plan, multipliers: Mapping[str, str]) -> Plan:
