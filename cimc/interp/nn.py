@@ -159,8 +159,6 @@ def execute_float(op: Operation, args: list[Array], weights: WeightStore) -> Arr
             return nn_float.clip(op, x)
         case nn.PadOp():
             return nn_float.pad(op, x)
-        case nn.SoftmaxOp():
-            return nn_float.softmax(x)
         case _:
             raise NotImplementedError(f"{op.name} has no float semantics")
 

@@ -153,9 +153,3 @@ def pad(op: PadOp, x: Floats) -> Floats:
     top, left, bottom, right = op.pads.get_values()
     around = ((0, 0), (0, 0), (top, bottom), (left, right))
     return np.pad(x, around, constant_values=np.float32(op.value.value.data))
-
-
-def softmax(x: Floats) -> Floats:
-    """Softmax over the last axis."""
-    powers = np.exp(x - x.max(axis=-1, keepdims=True))
-    return (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)

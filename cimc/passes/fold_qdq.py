@@ -18,7 +18,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from cimc.diagnostics import InvalidInput
-from cimc.dialects.nn import DequantizeOp, HostOp, NnOp, QuantizeOp, SoftmaxOp, quant_of
+from cimc.dialects.nn import DequantizeOp, HostOp, NnOp, QuantizeOp, quant_of
 from cimc.interp.nn import main_function
 from cimc.passes.context import cim_context
 from cimc.passes.plan import Plan, named_layers
@@ -70,7 +70,7 @@ def keep_on_host(op: Operation) -> None:
         return
     back = [use.operation for use in op.y.uses]
     ends = [use.operation for each in back for use in each.results[0].uses]
-    on_host = all(isinstance(each, HostOp | SoftmaxOp | ReturnOp) for each in ends)
+    on_host = all(isinstance(each, HostOp | ReturnOp) for each in ends)
     if on_host and all(isinstance(each, DequantizeOp) for each in back):
         for each in back:
             each.results[0].replace_all_uses_with(op.x)
@@ -78,8 +78,6 @@ def keep_on_host(op: Operation) -> None:
 
 def is_share(op: Operation | Block) -> bool:
     """`op` runs on the host and its results are in [0, 1]."""
-    if isinstance(op, SoftmaxOp):
-        return True
     if not isinstance(op, HostOp) or len(op.results) > 1:
         return False
     return op.nodes.data.rpartition(", ")[2] in ("Softmax", "Sigmoid", "HardSigmoid", "Hardmax")

@@ -36,7 +36,6 @@ from cimc.dialects.nn import (
     NnOp,
     QuantizeOp,
     QuantType,
-    SoftmaxOp,
     WeightedOp,
     int_attr,
     quant_of,
@@ -113,7 +112,7 @@ class Quantiser:
                 case DequantizeOp():
                     self.codes[op.y] = self.codes[op.x]
                     self.bits[op.y] = bits_of(self.codes[op.x])
-                case HostOp() | SoftmaxOp():
+                case HostOp():
                     self.keep_on_host(op)
                 case _ if quant_of(op.results[0]) is not None:
                     self.keep(op)
@@ -148,7 +147,7 @@ class Quantiser:
             new.name_hint = argument.name_hint
             self.floats[argument] = new
             readers = [use.operation for use in argument.uses]
-            on_host = [isinstance(reader, HostOp | SoftmaxOp | ReturnOp) for reader in readers]
+            on_host = [isinstance(reader, HostOp | ReturnOp) for reader in readers]
             if readers and all(on_host):
                 continue
             self.integers(argument)

@@ -28,7 +28,6 @@ from cimc.dialects.nn import (
     QuantizeOp,
     QuantType,
     ReluOp,
-    SoftmaxOp,
     TwoInputOp,
     UnaryOp,
     UnflattenOp,
@@ -60,7 +59,7 @@ UNUSED = ("activation", "clip_min", "clip_max", "negate_b", "histogram")
 KEEPS = (MaxPoolOp, MoveOp)
 """Operations whose result has the scale and zero point of their operand."""
 
-OFF_MACHINE = (HostOp, SoftmaxOp, ReturnOp, *KEEPS)
+OFF_MACHINE = (HostOp, ReturnOp, *KEEPS)
 """Readers of a result of the network; `KEEPS` only if their own result is one."""
 
 
@@ -173,7 +172,7 @@ def conversion_of_all(value: SSAValue, seen: tuple[float, float] | None) -> Quan
     The only one there is, or one whose codes reach as far as what calibration has `seen`.
     """
     users = [use.operation for use in value.uses]
-    readers = [user for user in users if not isinstance(user, HostOp | SoftmaxOp | ReturnOp)]
+    readers = [user for user in users if not isinstance(user, HostOp | ReturnOp)]
     given = [reader for reader in readers if isinstance(reader, QuantizeOp)]
     if len(given) == len(readers) and len({grid_of(each) for each in given}) == 1:
         return given[0]

@@ -13,7 +13,7 @@ from cimc.backend.compiler import CUT, REPAIR
 from cimc.backend.image import host_ports
 from cimc.diagnostics import VerifyFailed
 from cimc.dialects.cim import OutputOp
-from cimc.dialects.nn import DequantizeOp, NnOp, SoftmaxOp, quant_of
+from cimc.dialects.nn import DequantizeOp, NnOp, quant_of
 from cimc.interp import cim as cim_level
 from cimc.interp import nn as nn_level
 from cimc.weights import WeightStore
@@ -74,8 +74,7 @@ def arithmetic(module: ModuleOp) -> Literal["float", "mixed", "integer"]:
         return "integer"
     ops = [op for op in module.walk() if isinstance(op, NnOp)]
     codes = any(quant_of(op.y) is not None for op in ops)
-    aside = (DequantizeOp, SoftmaxOp)
-    floats = any(quant_of(op.y) is None and not isinstance(op, aside) for op in ops)
+    floats = any(quant_of(op.y) is None and not isinstance(op, DequantizeOp) for op in ops)
     if floats:
         return "mixed" if codes else "float"
     return "integer"

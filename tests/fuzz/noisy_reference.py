@@ -83,9 +83,8 @@ class NoisyReference:
                 x = given[node.input[0]]
                 noise = rng.uniform(-0.01, 0.01, x.shape) * step
                 given[node.input[0]] = (x + noise).astype(np.float32)
-            if node.op_type == "Pad" and {*node.input[2:3]} & {
-                *self.constants
-            }:  # zeros around x - value, plus it
+            if node.op_type == "Pad" and any(name in self.constants for name in node.input[2:3]):
+                # the machine pads x - value with zeros, and adds the value
                 value, x = self.constants[node.input[2]], given[node.input[0]]
                 given[node.input[0]] = on_grid(x - value, 1) + value
             found = runner(given)

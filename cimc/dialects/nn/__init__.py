@@ -30,7 +30,6 @@ from cimc.dialects.nn.elementwise import (
     MulOp,
     PadOp,
     ReluOp,
-    SoftmaxOp,
     TwoInputOp,
 )
 from cimc.dialects.nn.host import HostOp
@@ -84,7 +83,6 @@ __all__ = [
     "ResizeOp",
     "ShuffleOp",
     "SliceOp",
-    "SoftmaxOp",
     "TwoInputOp",
     "UnaryOp",
     "UnflattenOp",
@@ -125,7 +123,6 @@ Nn = Dialect(
         ClipOp,
         PadOp,
         FlattenOp,
-        SoftmaxOp,
         QuantizeOp,
         DequantizeOp,
     ],

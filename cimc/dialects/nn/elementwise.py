@@ -166,16 +166,3 @@ class PadOp(OneInputOp):
         check_same_kind(self, self.x, self.y)
         out = (height + pads[0] + pads[2], width + pads[1] + pads[3])
         check_result(self, self.y, (batch, channels, *out))
-
-
-@irdl_op_definition
-class SoftmaxOp(OneInputOp):
-    """exp(x) / sum of exp(x) over the last axis (float, on the host)."""
-
-    name = "nn.softmax"
-    assembly_format = ONE_OPERAND
-
-    def verify_(self) -> None:
-        """Check the types."""
-        self.verify_elementwise()
-        check_rank(self, self.x, 2)

@@ -15,7 +15,7 @@ func.func @float(%x: tensor<1x3x8x8xf32>) -> tensor<1x10xf32> {
   %global = nn.global_average_pool %mean : tensor<1x4x2x2xf32> -> tensor<1x4x1x1xf32>
   %flat = nn.flatten %global : tensor<1x4x1x1xf32> -> tensor<1x4xf32>
   %gemm = nn.gemm %flat weights #nn.blob<"g", tensor<10x4xf32>> bias #nn.blob<"gb", tensor<10xf32>> {weight_bits = 4 : i64, activation_bits = 8 : i64, multiplier = "exact"} : tensor<1x4xf32> -> tensor<1x10xf32>
-  %softmax = nn.softmax %gemm : tensor<1x10xf32> -> tensor<1x10xf32>
+  %softmax = nn.host %gemm model #nn.blob<"0", tensor<4xui8>> {nodes = "Softmax", reason = "no unit"} : (tensor<1x10xf32>) -> tensor<1x10xf32>
   func.return %softmax : tensor<1x10xf32>
 }
 
@@ -44,7 +44,7 @@ func.func @quantised(%x: tensor<1x3x8x8xf32>) -> tensor<1x4xf32> attributes {arg
 // CHECK-NEXT:     %global = nn.global_average_pool %mean : tensor<1x4x2x2xf32> -> tensor<1x4x1x1xf32>
 // CHECK-NEXT:     %flat = nn.flatten %global : tensor<1x4x1x1xf32> -> tensor<1x4xf32>
 // CHECK-NEXT:     %gemm = nn.gemm %flat weights #nn.blob<"g", tensor<10x4xf32>> bias #nn.blob<"gb", tensor<10xf32>> {weight_bits = 4 : i64, activation_bits = 8 : i64, multiplier = "exact"} : tensor<1x4xf32> -> tensor<1x10xf32>
-// CHECK-NEXT:     %softmax = nn.softmax %gemm : tensor<1x10xf32> -> tensor<1x10xf32>
+// CHECK-NEXT:     %softmax = nn.host %gemm model #nn.blob<"0", tensor<4xui8>> {nodes = "Softmax", reason = "no unit"} : (tensor<1x10xf32>) -> tensor<1x10xf32>
 // CHECK-NEXT:     func.return %softmax : tensor<1x10xf32>
 // CHECK:        func.func @quantised(%x: tensor<1x3x8x8xf32>) -> tensor<1x4xf32> attributes {arg_names = ["x"], res_names = ["y"]} {
 // CHECK-NEXT:     %codes = nn.quantize %x {low = -127 : i64, high = 127 : i64} : tensor<1x3x8x8xf32> -> tensor<1x3x8x8x!nn.quant<si8, 0.012345678901234567, 0>>
