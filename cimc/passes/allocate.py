@@ -3,7 +3,8 @@
 Maps live from the op that makes them to their last use. When all of them fit, each gets a fixed
 address. Otherwise the largest map alive where memory is short is spilled to DRAM, and the
 layers that touch it work on strips of rows: the strips' buffers are placed like maps that live
-for one layer only, with as many rows as fit.
+for one layer only, with as many rows as fit. Where not even the rows of a strip of one row fit,
+they come in parts, if the layer allows it.
 """
 
 from __future__ import annotations
@@ -13,14 +14,24 @@ from dataclasses import dataclass
 from math import ceil
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ArrayAttr, IntAttr, ModuleOp
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, OpResult, SSAValue
 from xdsl.passes import ModulePass
 
 from cimc.diagnostics import DoesNotFit, where
 from cimc.dialects.cim import ActType, InputOp, LayerOp, OutputOp, PlaceAttr, StripAttr, act_type
 from cimc.passes.context import cim_context
+from cimc.passes.parts import (
+    first_parts,
+    in_parts,
+    more_parts,
+    most_parts,
+    part_rows,
+    scratch_bytes,
+    too_wide,
+)
 from cimc.passes.strips import input_rows, rows_of_strip
+from cimc.targets import Geometry
 
 
 @dataclass(frozen=True)
@@ -54,9 +65,10 @@ def first_fit(intervals: Sequence[Interval], capacity: int, align: int) -> list[
 class _Allocator:
     """The decision for one function: which maps are spilled, and how many strips each layer has."""
 
-    def __init__(self, ops: Sequence[Operation], capacity: int, beat: int):
+    def __init__(self, ops: Sequence[Operation], capacity: int, geometry: Geometry):
         self.capacity = capacity
-        self.beat = beat
+        self.geometry = geometry
+        self.beat = geometry.beat_bytes
         self.ops = ops
         self.values: list[OpResult] = [r for op in ops for r in op.results]
         position = {op: i for i, op in enumerate(ops)}
@@ -64,8 +76,13 @@ class _Allocator:
             v: (position[v.op], max((position[u.operation] for u in v.uses), default=0))
             for v in self.values
         }
-        self.spilled: set[SSAValue] = set()
-        self.strips = {op: 1 for op in ops}
+        layers = [op for op in ops if isinstance(op, LayerOp)]
+        wide = [op for op in layers if too_wide(op)]
+        self.spilled: set[SSAValue] = {op.operands[0] for op in wide}
+        self.strips: dict[Operation, int] = dict.fromkeys(layers, 1)
+        self.strips |= {op: act_type(op.y).hwc[0] for op in wide}
+        self.parts: dict[Operation, int] = {op: first_parts(op) for op in layers}
+        self._needs: dict[tuple[Operation, int, int, int], int] = {}
 
     def solve(self) -> tuple[dict[SSAValue, int], dict[tuple[Operation, int], int]]:
         """Addresses of the resident maps, and of each layer's strip buffers by operand number.
@@ -105,13 +122,24 @@ class _Allocator:
         return Interval(self._strip_bytes(op, port), at, at)
 
     def _strip_bytes(self, op: Operation, port: int) -> int:
+        key = op, port, self.strips[op], self.parts[op]
+        if key not in self._needs:
+            self._needs[key] = self._count_bytes(*key)
+        return self._needs[key]
+
+    def _count_bytes(self, op: Operation, port: int, count: int, parts: int) -> int:
         assert isinstance(op, LayerOp)
-        strips = rows_of_strip(act_type(op.y).hwc[0], self.strips[op])
+        strips = rows_of_strip(act_type(op.y).hwc[0], count)
         value = self._ports(op)[port]
-        most = max(
-            len(rows if value is op.y else input_rows(op, act_type(value), rows)) for rows in strips
-        )
-        return most * act_type(value).pitch + 2 * self.beat
+        kind = act_type(value)
+        if value is op.y:
+            runs = strips
+        elif in_parts(op, parts):
+            runs = part_rows(op, parts, self.geometry)
+        else:
+            runs = [input_rows(op, kind, rows) for rows in strips]
+        size = max(map(len, runs)) * kind.pitch + 2 * self.beat
+        return size if value is op.y else size + scratch_bytes(op, parts, self.beat)
 
     def _demand(self, op: Operation) -> int:
         at = self.ops.index(op)
@@ -124,7 +152,7 @@ class _Allocator:
         return start <= at <= end
 
     def _make_room(self) -> None:
-        """More strips where a layer is short of memory and can have them, else spill a map."""
+        """Cut a layer that is short of memory finer, if that can be, else spill a map."""
         worst = max(self.ops, key=self._demand)
         ports = self._spilled_ports(worst)
         at = self.ops.index(worst)
@@ -132,8 +160,7 @@ class _Allocator:
         if isinstance(worst, LayerOp) and ports:
             own = sum(self._strip_bytes(worst, i) for i in ports)
             biggest = max((act_type(v).size_bytes for v in alive), default=0)
-            if own >= biggest and self.strips[worst] < act_type(worst.y).hwc[0]:
-                self.strips[worst] = min(self.strips[worst] * 2, act_type(worst.y).hwc[0])
+            if own >= biggest and self._cut_finer(worst, ports):
                 return
         if not alive:
             raise DoesNotFit(
@@ -142,6 +169,17 @@ class _Allocator:
                 "choose a target with a larger buffer"
             )
         self.spilled.add(max(alive, key=lambda v: act_type(v).size_bytes))
+
+    def _cut_finer(self, op: LayerOp, ports: Sequence[int]) -> bool:
+        """More strips, or more parts of a strip of one row; False when there can be none."""
+        rows = act_type(op.y).hwc[0]
+        if self.strips[op] < rows:
+            self.strips[op] = min(self.strips[op] * 2, rows)
+        elif 0 in ports and self.parts[op] < most_parts(op):
+            self.parts[op] = more_parts(op, self.parts[op])
+        else:
+            return False
+        return True
 
 
 @dataclass(frozen=True)
@@ -156,7 +194,7 @@ class AllocatePass(ModulePass):
         geometry = cim_context(ctx).target.geometry
         capacity = min(geometry.activation_bytes, self.capacity or geometry.activation_bytes)
         ops = [o for o in op.walk() if isinstance(o, LayerOp | InputOp | OutputOp)]
-        allocator = _Allocator(ops, capacity, geometry.beat_bytes)
+        allocator = _Allocator(ops, capacity, geometry)
         resident, buffers = allocator.solve()
         dram = 0
         for layer in ops:
@@ -182,5 +220,4 @@ def _strip_attr(
     addresses = [buffers.get((layer, i), -1) for i in range(ports)]
     if max(addresses) < 0:
         return None
-    numbers = ArrayAttr([IntAttr(a) for a in addresses])
-    return StripAttr(IntAttr(allocator.strips[layer]), numbers)
+    return StripAttr.of(allocator.strips[layer], addresses, allocator.parts[layer])

@@ -21,7 +21,6 @@ from cimc.dialects.nn import (
     MaxPoolOp,
     MoveOp,
     NnOp,
-    QuantizeOp,
     float_array,
     int_attr,
     quant_of,
@@ -31,7 +30,7 @@ from cimc.dialects.nn import (
 from cimc.frontend.data import noise
 from cimc.interp.nn import end_names, main_function, run
 from cimc.passes.context import CimContext, cim_context
-from cimc.passes.quantised_forms import grid_of_readers
+from cimc.passes.quantised_forms import conversion_of_all, grid_of_readers
 from cimc.passes.ranges import BINS, IMAGES, histogram_top
 from cimc.weights import WeightStore
 
@@ -156,9 +155,8 @@ def needs_range(value: SSAValue[Any]) -> bool:
     """`value` is float, and neither the model nor its operand says how to quantise it."""
     if quant_of(value) is not None or isinstance(value.owner, KEEPS_TYPE):
         return False
-    readers = [use.operation for use in value.uses]
     if isinstance(value.owner, Block):
-        return not any(isinstance(op, QuantizeOp) for op in readers)
+        return conversion_of_all(value, None) is None
     return grid_of_readers(value) is None
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -31,13 +32,15 @@ from cimc.dialects.cim import (
     ints,
 )
 from cimc.passes.context import CimContext, cim_context
+from cimc.passes.parts import in_parts, moved, part_rows, rows_down
 from cimc.passes.schedule import vector
 from cimc.passes.schedule.array import ArrayScheduler, Layer
-from cimc.passes.schedule.commands import ACTIVATIONS, DataSegment, Step, make_step
+from cimc.passes.schedule.commands import DataSegment, Step, move_step
 from cimc.passes.schedule.depthwise import DepthwiseScheduler
 from cimc.passes.schedule.elementwise import ElementwiseScheduler
+from cimc.passes.schedule.in_parts import PartsScheduler
 from cimc.passes.schedule.tokens import insert_tokens
-from cimc.passes.schedule.views import View, wrap_address
+from cimc.passes.schedule.views import View, row_bytes, wrap_address
 from cimc.passes.strips import input_rows, rows_of_strip
 from cimc.targets import Target
 from cimc.targets.isa import Opcode
@@ -78,6 +81,9 @@ class _Scheduler:
         self.array = ArrayScheduler(self.geometry, self.schedule.data)
         self.depthwise = DepthwiseScheduler(self.geometry, self.schedule.data)
         self.elementwise = ElementwiseScheduler(self.geometry, self.schedule.data, self.store)
+        self.in_parts = PartsScheduler(
+            self.geometry, self.schedule.data, self.array, self.elementwise
+        )
         self.tags = {op: number for number, op in enumerate(ops, start=1)}
         self.halo: dict[SSAValue, int] = {}
         # Spilled tensors start the data segment: their places count from it.
@@ -114,7 +120,8 @@ class _Scheduler:
         offset = self.schedule.data.reserve(kind.size_bytes)
         self.schedule.dram_offsets[op] = offset
         view = self._resident(op.y)
-        self._move(Opcode.LOAD, offset, view.origin, kind.size_bytes, "load input")
+        move = move_step(Opcode.LOAD, offset, view.origin, kind.size_bytes, "load input")
+        self.schedule.steps.append(move)
         self._region(op, view, False)
 
     def _output(self, op: OutputOp) -> None:
@@ -126,12 +133,17 @@ class _Scheduler:
         offset = self.schedule.data.reserve(kind.size_bytes)
         self.schedule.dram_offsets[op] = offset
         view = self._resident(op.x)
-        self._move(Opcode.STORE, offset, view.origin, kind.size_bytes, "store output")
+        move = move_step(Opcode.STORE, offset, view.origin, kind.size_bytes, "store output")
+        self.schedule.steps.append(move)
         self._region(op, View(kind, offset), True)
 
     def _layer(self, op: LayerOp) -> None:
         height = act_type(op.y).hwc[0]
         count = op.strips.count.data if op.strips else 1
+        parts = op.strips.parts.data if op.strips else 1
+        if in_parts(op, parts):
+            self._layer_in_parts(op, parts)
+            return
         strip = self._strip_maker(op)
         for rows in rows_of_strip(height, count):
             views = [self._operand(op, i, rows) for i in range(len(op.operands))]
@@ -140,13 +152,33 @@ class _Scheduler:
             self._store_strip(op, y, rows)
         self._layer_region(op)
 
+    def _layer_in_parts(self, op: LayerOp, parts: int) -> None:
+        """As `_layer`, where one output row at a time reads its operand in parts."""
+        commands = self.in_parts.maker(op, self.store)
+        first = part_rows(op, parts, self.geometry)
+        for row in range(act_type(op.y).hwc[0]):
+            needs = [moved(rows, rows_down(op, row)) for rows in first]
+            rows = range(row, row + 1)
+            y = self._result(op, rows)
+            self.schedule.steps += commands(partial(self._part, op, needs), y, row)
+            self._store_strip(op, y, rows)
+        self._layer_region(op)
+
+    def _part(
+        self, op: LayerOp, needs: Sequence[range], number: int
+    ) -> tuple[View, Sequence[Step]]:
+        """The operand of `op` for part `number`, which reads rows `needs[number]`."""
+        return self._spilled_rows(op, 0, needs[number])
+
     def _strip_maker(self, op: LayerOp) -> StripMaker:
         """What expands one strip of `op`; weights are written to the data segment now, once."""
         match op:
             case ConvOp():
                 layer = Layer.of(op, self.store)
                 tiles = self.array.tiles(layer)
-                return lambda x, y, rows: self.array.strip(layer, tiles, x[0], y, rows)
+                return lambda x, y, rows: self.array.strip(
+                    layer, tiles, lambda _: (x[0], ()), y, rows
+                )
             case DepthwiseOp():
                 taps = self.depthwise.layer(op, self.store)
                 return lambda x, y, rows: self.depthwise.strip(taps, x[0], y, rows)
@@ -177,18 +209,26 @@ class _Scheduler:
                 self.schedule.steps += vector.fill_halo(view, everything, wanted, self.geometry)
                 self.halo[value] = wanted
             return view
-        need = input_rows(op, kind, rows)
+        view, steps = self._spilled_rows(op, number, input_rows(op, kind, rows))
+        self.schedule.steps += steps
+        return view
+
+    def _spilled_rows(self, op: LayerOp, number: int, need: range) -> tuple[View, list[Step]]:
+        """View of rows `need` of a spilled operand, and what brings them to its strip buffer."""
+        value = op.operands[number]
+        kind, wanted, place = act_type(value), _halo_value(op, value), _place(value)
+        steps: list[Step] = []
         inside = range(max(need.start, 0), min(need.stop, kind.hwc[0]))
         view = self._strip_view(op, number, place.address.data, need)
         if inside:  # else the strip lies in the padding
-            offset, size = _row_bytes(View(kind, 0), inside)
+            offset, size = row_bytes(kind, inside)
             dram = place.address.data + offset
             address = wrap_address(view.origin + offset)
             comment = f"load rows {inside.start}..{inside.stop - 1}"
-            self._move(Opcode.LOAD, dram, address, size, comment)
+            steps.append(move_step(Opcode.LOAD, dram, address, size, comment))
         if wanted is not None:
-            self.schedule.steps += vector.fill_halo(view, need, wanted, self.geometry)
-        return view
+            steps += vector.fill_halo(view, need, wanted, self.geometry)
+        return view, steps
 
     def _result(self, op: LayerOp, rows: range) -> View:
         place = _place(op.y)
@@ -201,7 +241,7 @@ class _Scheduler:
         value = op.operands[port] if port < len(op.operands) else op.y
         assert op.strips is not None
         buffer = op.strips.buffers.data[port].data
-        first, _ = _row_bytes(View(act_type(value), 0), rows)
+        first, _ = row_bytes(act_type(value), rows)
         beat = self.geometry.beat_bytes
         return View(act_type(value), buffer + (dram + first) % beat - first)
 
@@ -209,15 +249,11 @@ class _Scheduler:
         place = _place(op.y)
         if place.space.data == "buffer":
             return
-        offset, size = _row_bytes(View(y.type, 0), rows)
+        offset, size = row_bytes(y.type, rows)
         address = wrap_address(y.origin + offset)
         comment = f"store rows {rows.start}..{rows.stop - 1}"
-        self._move(Opcode.STORE, place.address.data + offset, address, size, comment)
-
-    def _move(self, opcode: Opcode, dram: int, buffer: int, size: int, comment: str) -> None:
-        values = {"dram": dram, "buffer": buffer, "bytes": size}
-        step = make_step(opcode, values, {ACTIVATIONS}, data=True, comment=comment)
-        self.schedule.steps.append(step)
+        move = move_step(Opcode.STORE, place.address.data + offset, address, size, comment)
+        self.schedule.steps.append(move)
 
 
 def _place(value: SSAValue) -> PlaceAttr:
@@ -241,13 +277,6 @@ def _halo_value(op: LayerOp, value: SSAValue) -> int | None:
     if isinstance(op, AddOp | VectorLayerOp) or not any(ints(op.pads)):
         return None
     return op.halo_value.value.data if isinstance(op, PoolOp) else act_type(value).zero_point.data
-
-
-def _row_bytes(view: View, rows: range) -> tuple[int, int]:
-    """Offset from the first halo byte, and length, of whole rows `rows`."""
-    left = view.type.margins[1]
-    first = view.type.offset(rows.start, -left)
-    return first, view.type.offset(rows.stop, -left) - first
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,13 @@ class NoisyReference:
             self.runners.append(runner)
         self.exact = {name: values[name] for name in self.outputs}
 
+    def step(self, name: str) -> float:
+        """Step of the 8-bit grid of output `name`: the model's own, else one for its range."""
+        maker = next(r.node for r in self.runners if name in r.node.output)
+        if maker.op_type == "DequantizeLinear":
+            return float(np.max(self.constants[maker.input[1]]))
+        return float(np.abs(self.exact[name]).max()) / 127
+
     def noisy(self, rng: np.random.Generator) -> dict[str, Array]:
         """Outputs when every tensor has been rounded to 8 bits, on grids that `rng` stretches."""
         values: dict[str, Array] = {n: self.rounded(n, x, rng) for n, x in self.images.items()}

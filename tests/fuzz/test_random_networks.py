@@ -81,7 +81,7 @@ def check_floats(network: RandomNetwork, compiled: CompiledModel) -> None:
         exact = np.asarray(exact)
         assert found[name].shape == exact.shape
         expected = max(rms(each[name] - exact) for each in rounds)
-        step = float(np.abs(exact).max()) / 127
+        step = reference.step(name)
         error = rms(found[name] - exact)
         assert error <= FACTOR * expected + step / 2 + 1e-6, (
             f"output {name}: error {error:.3g}, expected about {expected:.3g} (step {step:.3g})"

@@ -200,22 +200,26 @@ class PlaceAttr(ParametrizedAttribute):
 
 @irdl_attr_definition
 class StripAttr(ParametrizedAttribute):
-    """How a layer with spilled tensors runs: ``#cim.strip<count, [address of each strip buffer]>``.
+    """How a layer with spilled tensors runs: ``#cim.strip<count, [buffer addresses], parts>``.
 
-    Output rows are cut into `count` equal runs. Addresses are in operand order, the result last;
-    -1 for a tensor that is resident and needs no strip buffer.
+    Output rows are cut into `count` equal runs. Addresses are those of strip buffers in operand
+    order, the result last; -1 for a tensor that is resident and needs none. With `parts` above 1
+    (left out otherwise) a run is one row, and what it reads comes in so many parts.
     """
 
     name = "cim.strip"
 
     count: IntAttr = param_def()
     buffers: ArrayAttr[IntAttr] = param_def()
+    parts: IntAttr = param_def()
 
     def print_parameters(self, printer: Printer) -> None:
-        """Print ``<4, [0, 65536]>``."""
+        """Print ``<4, [0, 65536]>``, ``<1, [0, -1], 16>``."""
         with printer.in_angle_brackets():
             printer.print_string(f"{self.count.data}, ")
             _print_ints(printer, self.buffers)
+            if self.parts.data > 1:
+                printer.print_string(f", {self.parts.data}")
 
     @classmethod
     def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
@@ -223,8 +227,16 @@ class StripAttr(ParametrizedAttribute):
         with parser.in_angle_brackets():
             count = IntAttr(parser.parse_integer(allow_boolean=False))
             parser.parse_punctuation(",")
-            return count, _parse_ints(parser)
+            buffers, parts = _parse_ints(parser), 1
+            if parser.parse_optional_punctuation(",") is not None:
+                parts = parser.parse_integer(allow_boolean=False)
+            return count, buffers, IntAttr(parts)
+
+    @staticmethod
+    def of(count: int, buffers: Sequence[int], parts: int = 1) -> StripAttr:
+        """`count` strips with these buffers."""
+        return StripAttr(IntAttr(count), _ints(buffers), IntAttr(parts))
 
     def verify(self) -> None:
-        if self.count.data < 1:
-            raise VerifyException("cim.strip needs at least one strip")
+        if self.count.data < 1 or self.parts.data < 1:
+            raise VerifyException("cim.strip needs at least one strip of at least one part")

@@ -23,6 +23,7 @@ from cimc.passes.reduction import (
 from cimc.passes.schedule.commands import (
     ACTIVATIONS,
     DataSegment,
+    FetchPart,
     Step,
     half_resource,
     make_step,
@@ -59,7 +60,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class _Tile:
+class WeightTile:
     """One weight load: `steps` row-groups from step `first`; `last` ends the reduction."""
 
     first: int
@@ -73,7 +74,7 @@ class GroupTiles:
     """The weight tiles of one group of output channels, in reduction order."""
 
     outputs: OutputGroup
-    tiles: list[_Tile]
+    tiles: list[WeightTile]
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,7 @@ def tile_bytes(
     Layout in docs/machine.md; bytes of taps or lanes that do not exist hold the weight zero point.
     """
     beat = geometry.beat_bytes
-    offsets = steps.offsets[tile].astype(np.uint32).tobytes()
-    head = offsets + bytes(-len(offsets) % beat)
+    head = offset_bytes(steps.offsets[tile], beat)
     if params:
         head += _parameter_bytes(layer, group, geometry)
     taps = steps.taps[tile]
@@ -103,9 +103,20 @@ def tile_bytes(
     codes = np.full((geometry.outputs, *taps.shape), zero, np.int64)
     rows = packed_weights(layer.op, group, layer.weights)
     codes[: group.count] = np.where(taps >= 0, rows[:, np.maximum(taps, 0)], zero)
+    return head + weight_beats(codes, geometry)
+
+
+def offset_bytes(offsets: NDArray[np.int64], beat: int) -> bytes:
+    """Step offsets as LOAD_WEIGHTS reads them, whole beats."""
+    data = offsets.astype(np.uint32).tobytes()
+    return data + bytes(-len(data) % beat)
+
+
+def weight_beats(codes: NDArray[np.int64], geometry: Geometry) -> bytes:
+    """Weight codes [outputs, steps, Bc] in the order in which LOAD_WEIGHTS reads them."""
     # [cluster, lane, step, bank] -> step-major, bank = cluster * Bc + position, then lane
-    cube = codes.reshape(geometry.clusters, geometry.lanes, *taps.shape).transpose(2, 0, 3, 1)
-    return head + (cube & 0xFF).astype(np.uint8).tobytes()
+    cube = codes.reshape(geometry.clusters, geometry.lanes, *codes.shape[1:])
+    return (cube.transpose(2, 0, 3, 1) & 0xFF).astype(np.uint8).tobytes()
 
 
 def _parameter_bytes(layer: Layer, group: OutputGroup, geometry: Geometry) -> bytes:
@@ -125,24 +136,28 @@ def _blocks(layer: Layer, rows: range) -> Iterator[_Block]:
 
 
 class ArrayScheduler:
-    """Expands convolutions; keeps which ping-pong half the next weight load goes to."""
+    """Expands convolutions; keeps which ping-pong half was loaded last."""
 
     def __init__(self, geometry: Geometry, data: DataSegment):
         self._geometry = geometry
         self._data = data
-        self._half = 0
+        self._half = 1
 
     def strip(
-        self, layer: Layer, groups: list[GroupTiles], x: View, y: View, rows: range
+        self, layer: Layer, groups: list[GroupTiles], fetch: FetchPart, y: View, rows: range
     ) -> list[Step]:
-        """Commands that compute output rows `rows` of `layer` from `x` into `y`."""
+        """Commands that compute output rows `rows` of `layer` into `y`.
+
+        `fetch` gives the operand for the tile of a number, and what brings it to the buffer.
+        """
         steps: list[Step] = []
         for group in groups:
             for block in _blocks(layer, rows):
-                for tile in group.tiles:
-                    steps.append(self._load(layer, tile))
+                for number, tile in enumerate(group.tiles):
+                    x, loads = fetch(number)
+                    zero = layer.op.weight_zero.value.data
+                    steps += [*loads, self.load(layer.config, tile, zero)]
                     steps.append(self._compute(layer, group.outputs, tile, block, x, y))
-                    self._half ^= 1
         return steps
 
     def tiles(self, layer: Layer) -> list[GroupTiles]:
@@ -153,28 +168,29 @@ class ArrayScheduler:
         found: list[GroupTiles] = []
         for outputs in output_groups(layer.op, self._geometry):
             steps = reduction_steps(layer.op, self._geometry.reduction_banks, outputs)
-            tiles: list[_Tile] = []
+            tiles: list[WeightTile] = []
             for number, size in enumerate(sizes):
                 last = number == len(sizes) - 1
                 part = slice(starts[number], starts[number] + size)
                 data = tile_bytes(layer, outputs, steps, part, last, self._geometry)
-                tiles.append(_Tile(starts[number], size, last, self._data.put(data)))
+                tiles.append(WeightTile(starts[number], size, last, self._data.put(data)))
             found.append(GroupTiles(outputs, tiles))
         return found
 
-    def _row_base(self) -> int:
-        return self._half * (self._geometry.bank_rows // 2)
+    def _bases(self) -> dict[str, int]:
+        """Where the current half starts."""
+        return {
+            "row_base": self._half * (self._geometry.bank_rows // 2),
+            "step_base": self._half * (self._geometry.step_entries // 2),
+            "param_set": self._half,
+        }
 
-    def _step_base(self) -> int:
-        return self._half * (self._geometry.step_entries // 2)
-
-    def _load(self, layer: Layer, tile: _Tile) -> Step:
-        config = layer.config
-        values = {
+    def load(self, config: ArrayConfig, tile: WeightTile, weight_zero: int) -> Step:
+        """Load `tile` into the half that is not in use; `run` uses it from then on."""
+        self._half ^= 1
+        values = self._bases() | {
             "dram": tile.address,
             "steps": tile.steps,
-            "step_base": self._step_base(),
-            "row_base": self._row_base(),
             "rows": config.rows,
             "pace": ceil(config.rows / self._geometry.banks),
             "bits": config.broadcast_bits,
@@ -182,31 +198,23 @@ class ArrayScheduler:
             "first_row": config.first_row,
             "cut": config.cut,
             "w_signed": 1,
-            "w_zero": layer.op.weight_zero.value.data,
+            "w_zero": weight_zero,
             "has_params": int(tile.last),
-            "param_set": self._half,
         }
         comment = f"weights of steps {tile.first}..{tile.first + tile.steps - 1}"
         return make_step(
             Opcode.LOAD_WEIGHTS, values, {half_resource(self._half)}, data=True, comment=comment
         )
 
-    def _compute(
-        self, layer: Layer, group: OutputGroup, tile: _Tile, block: _Block, x: View, y: View
-    ) -> Step:
-        op, config, geometry = layer.op, layer.config, self._geometry
-        (sh, sw), (top, left, _, _) = ints(op.strides), ints(op.pads)
-        reads = tile.steps * config.reads
-        post = ceil(group.count / geometry.requant_lanes) if tile.last else 1
-        values = {
-            "src": x.address(block.y * sh - top, block.x * sw - left),
-            "nx": block.width,
-            "ny": block.height,
-            "src_x": wrap_stride(sw * x.type.hwc[2]),
-            "src_y": wrap_stride(sh * x.type.pitch),
-            "steps": tile.steps,
-            "step_base": self._step_base(),
-            "row_base": self._row_base(),
+    def run(self, config: ArrayConfig, fields: dict[str, int], comment: str) -> Step:
+        """An ARRAY command on the tile that was loaded last.
+
+        `fields` are those that do not follow from the half and from `config`.
+        """
+        reads = fields["steps"] * config.reads
+        post = 1 if fields["psum_out"] else ceil(fields["lanes"] / self._geometry.requant_lanes)
+        values = self._bases() | fields
+        values |= {
             "rows": config.rows,
             "bits": config.broadcast_bits,
             "pc_bits": config.pc_bits,
@@ -214,14 +222,29 @@ class ArrayScheduler:
             "left_justify": int(config.left_justify),
             "reads": config.reads,
             "masks": sum(mask << 8 * r for r, mask in enumerate(config.masks)),
+            "period": max(reads, post),
+        }
+        resources = {ACTIVATIONS, half_resource(self._half)}
+        return make_step(Opcode.ARRAY, values, resources, data=False, comment=comment)
+
+    def _compute(
+        self, layer: Layer, group: OutputGroup, tile: WeightTile, block: _Block, x: View, y: View
+    ) -> Step:
+        op = layer.op
+        (sh, sw), (top, left, _, _) = ints(op.strides), ints(op.pads)
+        values = {
+            "src": x.address(block.y * sh - top, block.x * sw - left),
+            "nx": block.width,
+            "ny": block.height,
+            "src_x": wrap_stride(sw * x.type.hwc[2]),
+            "src_y": wrap_stride(sh * x.type.pitch),
+            "steps": tile.steps,
             "a_signed": int(x.type.signed),
             "a_zero": x.type.zero_point.data,
-            "period": max(reads, post),
             "psum": 0,
             "psum_in": int(tile.first > 0),
             "psum_out": int(not tile.last),
             "lanes": group.count,
-            "param_set": self._half,
             "dst": y.address(block.y, block.x, group.first),
             "dst_x": wrap_stride(y.type.hwc[2]),
             "dst_y": wrap_stride(y.type.pitch),
@@ -231,5 +254,4 @@ class ArrayScheduler:
         }
         rows = f"rows {block.y}..{block.y + block.height - 1}"
         comment = f"channels {group.first}..{group.first + group.count - 1}, {rows}"
-        resources = {ACTIVATIONS, half_resource(self._half)}
-        return make_step(Opcode.ARRAY, values, resources, data=False, comment=comment)
+        return self.run(layer.config, values, comment)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cimc.passes.schedule.views import View
 from cimc.targets.isa import Command, Opcode
 
 ACTIVATIONS = "activations"
@@ -44,6 +46,16 @@ class Step:
     resources: frozenset[str]
     data: bool = False
     """The command's DRAM address counts from the data segment (see backend/image.py)."""
+
+
+def move_step(opcode: Opcode, dram: int, buffer: int, size: int, comment: str) -> Step:
+    """A LOAD or STORE of `size` bytes; `dram` counts from the data segment."""
+    values = {"dram": dram, "buffer": buffer, "bytes": size}
+    return make_step(opcode, values, {ACTIVATIONS}, data=True, comment=comment)
+
+
+FetchPart = Callable[[int], tuple[View, Sequence[Step]]]
+"""The operand for the part of a number, and what brings it to the buffer."""
 
 
 def make_step(

@@ -18,7 +18,14 @@ from cimc.dialects.cim import (
     VectorLayerOp,
     ints,
 )
-from cimc.passes.schedule.commands import ACTIVATIONS, LUT, DataSegment, Step, make_step
+from cimc.passes.schedule.commands import (
+    ACTIVATIONS,
+    LUT,
+    DataSegment,
+    FetchPart,
+    Step,
+    make_step,
+)
 from cimc.passes.schedule.runs import Plane, run_fields
 from cimc.passes.schedule.views import View
 from cimc.targets import Geometry
@@ -56,7 +63,7 @@ class ElementwiseScheduler:
             case ShuffleOp():
                 return self._shuffle(op, xs[0], y, rows)
             case FlattenOp():
-                return self._flatten(op, xs[0], y)
+                return self._flatten(op, xs[0], y, range(xs[0].type.hwc[0]))
             case _:
                 raise NotImplementedError(op.name)
 
@@ -177,11 +184,21 @@ class ElementwiseScheduler:
                 steps += self._copy(x, dst, src, (len(part) * width, own, 1), op)
         return steps
 
-    def _flatten(self, op: FlattenOp, x: View, y: View) -> list[Step]:
-        """For each channel its codes one by one, rows behind each other."""
+    def flatten_in_parts(
+        self, op: FlattenOp, parts: Sequence[range], fetch: FetchPart, y: View
+    ) -> list[Step]:
+        """The vector of a map whose rows `parts` `fetch` brings."""
+        steps: list[Step] = []
+        for number, rows in enumerate(parts):
+            x, loads = fetch(number)
+            steps += [*loads, *self._flatten(op, x, y, rows)]
+        return steps
+
+    def _flatten(self, op: FlattenOp, x: View, y: View, rows: range) -> list[Step]:
+        """For each channel its codes of `rows` one by one, rows behind each other."""
         height, width, channels = x.type.hwc
         steps: list[Step] = []
-        for part in _joined(range(height), x.type, x.type):
+        for part in _joined(rows, x.type, x.type):
             dst = Plane(y.address(0, 0, part.start * width), height * width, 1)
             src = Plane(x.address(part.start, 0), 1, channels)
             steps += self._copy(x, dst, src, (channels, len(part) * width, 1), op)

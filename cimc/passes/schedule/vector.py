@@ -5,8 +5,9 @@ from __future__ import annotations
 from itertools import pairwise, product
 from math import ceil
 
-from cimc.dialects.cim import PoolOp, ints, pool_factors, windows_inside
-from cimc.passes.schedule.commands import ACTIVATIONS, Step, make_step
+from cimc.dialects.cim import PoolOp, act_type, ints, pool_factors, windows_inside
+from cimc.passes.parts import kernel_pieces, partial_pitch
+from cimc.passes.schedule.commands import ACTIVATIONS, FetchPart, Step, make_step
 from cimc.passes.schedule.views import View, wrap_address, wrap_stride
 from cimc.targets import Geometry
 from cimc.targets.isa import Opcode, VectorOp
@@ -53,14 +54,38 @@ def _pool_block(
     geometry: Geometry,
 ) -> Step:
     """The rows and columns of `block`."""
+    kh, kw = ints(op.kernel)
+    values = _window_fields(op, x, y, block, (range(kh), range(kw)), geometry)
+    values |= {
+        "m0": factor[0],
+        "shift": factor[1],
+        "y_zero": y.type.zero_point.data,
+        "low": op.low.value.data,
+        "high": op.high.value.data,
+    }
+    rows = block[0]
+    return _vector(values, f"{op.kind.data} pool, rows {rows.start}..{rows.stop - 1}")
+
+
+def _window_fields(
+    op: PoolOp,
+    x: View,
+    y: View,
+    block: tuple[range, range],
+    kernel: tuple[range, range],
+    geometry: Geometry,
+) -> dict[str, int]:
+    """Fields of a pool over `kernel` of the windows of `block`, but for requantisation."""
     rows, columns = block
-    (kh, kw), (sh, sw) = ints(op.kernel), ints(op.strides)
-    (dh, dw), (top, left, _, _) = ints(op.dilations), ints(op.pads)
+    (sh, sw), (dh, dw) = ints(op.strides), ints(op.dilations)
+    top, left, _, _ = ints(op.pads)
     channels = x.type.hwc[2]
-    values = _beats(channels, geometry) | {
+    first = rows.start * sh - top + kernel[0].start * dh
+    column = columns.start * sw - left + kernel[1].start * dw
+    return _beats(channels, geometry) | {
         "op": VectorOp.MAX if op.kind.data == "max" else VectorOp.SUM,
         "a_signed": int(x.type.signed),
-        "a": x.address(rows.start * sh - top, columns.start * sw - left),
+        "a": x.address(first, column),
         "dst": y.address(rows.start, columns.start),
         "n1": len(columns),
         "n2": len(rows),
@@ -70,16 +95,60 @@ def _pool_block(
         "b1": wrap_stride(dh * x.type.pitch),
         "d1": wrap_stride(channels),
         "d2": wrap_stride(y.type.pitch),
-        "wx": kw,
-        "wy": kh,
-        "m0": factor[0],
-        "shift": factor[1],
+        "wx": len(kernel[1]),
+        "wy": len(kernel[0]),
         "a_zero": x.type.zero_point.data,
+    }
+
+
+def largest_in_parts(
+    op: PoolOp, parts: int, fetch: FetchPart, scratch: int, y: View, row: int, geometry: Geometry
+) -> list[Step]:
+    """Output `row` of a pool of kind "max": a partial row of each piece, from `scratch` on."""
+    x_type = act_type(op.x)
+    low, high = (-128, 127) if x_type.signed else (0, 255)
+    zero, pitch = x_type.zero_point.data, partial_pitch(y.type, geometry.beat_bytes)
+    copied = {"m0": 1, "shift": 0, "y_zero": zero, "low": low, "high": high}
+    block = range(row, row + 1), range(y.type.hwc[1])
+    steps: list[Step] = []
+    count = 0
+    for number, pieces in enumerate(kernel_pieces(op, parts)):
+        x, loads = fetch(number)
+        steps += loads
+        for piece in pieces:
+            values = _window_fields(op, x, y, block, piece, geometry) | copied
+            values["dst"] = wrap_address(scratch + count * pitch)
+            steps.append(_vector(values, f"max pool, part {number}"))
+            count += 1
+    return [
+        *steps,
+        _largest_of(op, range(scratch, scratch + count * pitch, pitch), y, row, geometry),
+    ]
+
+
+def _largest_of(op: PoolOp, partial: range, y: View, row: int, geometry: Geometry) -> Step:
+    """Output `row` from the partial rows at these addresses."""
+    _, width, channels = y.type.hwc
+    values = _beats(channels, geometry) | {
+        "op": VectorOp.MAX,
+        "a_signed": int(act_type(op.x).signed),
+        "a": partial.start,
+        "dst": y.address(row, 0),
+        "n1": width,
+        "n2": 1,
+        "a1": wrap_stride(channels),
+        "b1": wrap_stride(partial.step),
+        "d1": wrap_stride(channels),
+        "wx": 1,
+        "wy": len(partial),
+        "m0": op.m0.value.data,
+        "shift": op.shift.value.data,
+        "a_zero": act_type(op.x).zero_point.data,
         "y_zero": y.type.zero_point.data,
         "low": op.low.value.data,
         "high": op.high.value.data,
     }
-    return _vector(values, f"{op.kind.data} pool, rows {rows.start}..{rows.stop - 1}")
+    return _vector(values, f"max pool, row {row} of {len(partial)} pieces")
 
 
 def fill_halo(x: View, rows: range, value: int, geometry: Geometry) -> list[Step]:

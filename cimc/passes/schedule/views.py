@@ -34,3 +34,10 @@ class View:
     def address(self, y: int, x: int, c: int = 0) -> int:
         """Byte address of channel `c` of pixel (y, x); halo pixels have negative coordinates."""
         return wrap_address(self.origin + self.type.offset(y, x) + c)
+
+
+def row_bytes(kind: ActType, rows: range) -> tuple[int, int]:
+    """Offset from the first halo byte, and length, of whole rows `rows`."""
+    left = kind.margins[1]
+    first = kind.offset(rows.start, -left)
+    return first, kind.offset(rows.stop, -left) - first
