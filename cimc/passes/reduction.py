@@ -124,8 +124,8 @@ def output_groups(op: ConvOp, geometry: Geometry) -> list[OutputGroup]:
 
 
 def packed_weights(
-    op: ConvOp, outputs: OutputGroup, weights: NDArray[np.int64]
-) -> NDArray[np.int64]:
+    op: ConvOp, outputs: OutputGroup, weights: NDArray[np.integer]
+) -> NDArray[np.integer]:
     """Weight codes of the lanes of `outputs`, as the taps of its steps index them.
 
     weights: all of `op` [K, taps]. A lane's weights for channels of other conv groups are zero.
@@ -137,7 +137,7 @@ def packed_weights(
     kh, kw = ints(op.kernel)
     own = lanes.reshape(len(lanes), kh * kw, -1)
     shape = (len(lanes), kh * kw, outputs.groups, own.shape[2])
-    diagonal = np.full(shape, op.weight_zero.value.data, np.int64)
+    diagonal = np.full(shape, op.weight_zero.value.data, weights.dtype)
     lane = np.arange(len(lanes))
     diagonal[lane, :, lane // per_group] = own
     return diagonal.reshape(len(lanes), -1)

@@ -39,12 +39,12 @@ from cimc.weights import WeightStore
 class Layer:
     """A convolution with its constants at hand.
 
-    weights: int64 codes [K, taps]; bias, requant_m, requant_s: [K].
+    weights: codes [K, taps] of 8 bits; bias, requant_m, requant_s: [K].
     """
 
     op: ConvOp
     config: ArrayConfig
-    weights: NDArray[np.int64]
+    weights: NDArray[np.integer]
     bias: NDArray[np.int64]
     requant_m: NDArray[np.int64]
     requant_s: NDArray[np.int64]
@@ -54,8 +54,9 @@ class Layer:
         """Fetch the constants of `op` from the weight store."""
         multiplier = get_multiplier(op.multiplier.data)
         config = multiplier.array_config(op.stored_bits.value.data, op.broadcast_bits.value.data)
-        blobs = (op.weights, op.bias, op.requant_m, op.requant_s)
-        w, bias, m, s = (store.get(b.key.data).astype(np.int64) for b in blobs)
+        w = store.get(op.weights.key.data)
+        blobs = (op.bias, op.requant_m, op.requant_s)
+        bias, m, s = (store.get(b.key.data).astype(np.int64) for b in blobs)
         return Layer(op, config, w.reshape(len(w), -1), bias, m, s)
 
 
@@ -100,7 +101,7 @@ def tile_bytes(
         head += _parameter_bytes(layer, group, geometry)
     taps = steps.taps[tile]
     zero = layer.op.weight_zero.value.data
-    codes = np.full((geometry.outputs, *taps.shape), zero, np.int64)
+    codes = np.full((geometry.outputs, *taps.shape), zero, layer.weights.dtype)
     rows = packed_weights(layer.op, group, layer.weights)
     codes[: group.count] = np.where(taps >= 0, rows[:, np.maximum(taps, 0)], zero)
     return head + weight_beats(codes, geometry)
@@ -112,11 +113,11 @@ def offset_bytes(offsets: NDArray[np.int64], beat: int) -> bytes:
     return data + bytes(-len(data) % beat)
 
 
-def weight_beats(codes: NDArray[np.int64], geometry: Geometry) -> bytes:
+def weight_beats(codes: NDArray[np.integer], geometry: Geometry) -> bytes:
     """Weight codes [outputs, steps, Bc] in the order in which LOAD_WEIGHTS reads them."""
     # [cluster, lane, step, bank] -> step-major, bank = cluster * Bc + position, then lane
     cube = codes.reshape(geometry.clusters, geometry.lanes, *codes.shape[1:])
-    return (cube.transpose(2, 0, 3, 1) & 0xFF).astype(np.uint8).tobytes()
+    return cube.transpose(2, 0, 3, 1).astype(np.uint8).tobytes()
 
 
 def _parameter_bytes(layer: Layer, group: OutputGroup, geometry: Geometry) -> bytes:
