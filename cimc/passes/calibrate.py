@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from xdsl.context import Context
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from cimc.diagnostics import pass_fail
@@ -30,7 +30,7 @@ from cimc.dialects.nn import (
 from cimc.frontend.data import noise
 from cimc.interp.nn import end_names, main_function, run
 from cimc.passes.context import CimContext, cim_context
-from cimc.passes.quantised_forms import conversion_of_all, grid_of_readers
+from cimc.passes.quantised_forms import grid_of_entry, grid_of_readers
 from cimc.passes.ranges import BINS, IMAGES, histogram_top
 from cimc.weights import WeightStore
 
@@ -144,6 +144,16 @@ def note_host_results(
             op.histograms = ArrayAttr([store_blob(weights, s.counts) for s in found])
 
 
+def seen_by(op: Operation, value: SSAValue[Any]) -> tuple[Attribute | None, Attribute | None]:
+    """Range and histogram of a result of `op`."""
+    if isinstance(op, HostOp):
+        at = [result is value for result in op.results].index(True)
+        ranges, histograms = op.ranges, op.histograms
+        return ranges and ranges.data[at], histograms and histograms.data[at]
+    assert isinstance(op, NnOp)
+    return op.value_range, op.histogram
+
+
 def values_of(function: FuncOp) -> Iterator[SSAValue[Any]]:
     """Arguments of `function`, then all results."""
     yield from function.body.block.args
@@ -156,7 +166,7 @@ def needs_range(value: SSAValue[Any]) -> bool:
     if quant_of(value) is not None or isinstance(value.owner, KEEPS_TYPE):
         return False
     if isinstance(value.owner, Block):
-        return conversion_of_all(value, None) is None
+        return grid_of_entry(value, None) is None
     return grid_of_readers(value) is None
 
 

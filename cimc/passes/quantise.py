@@ -42,15 +42,16 @@ from cimc.dialects.nn import (
     shape_of,
 )
 from cimc.interp.nn import end_names, main_function
+from cimc.passes.calibrate import seen_by
 from cimc.passes.canonicalise_nn import NO_CLAMP, clamp_of
 from cimc.passes.context import cim_context
 from cimc.passes.quantised_forms import (
     KEEPS,
     Forms,
     are_scores,
-    conversion_of_all,
     fits,
     grid_of,
+    grid_of_entry,
     grid_of_readers,
     recode,
 )
@@ -162,11 +163,17 @@ class Quantiser:
         if isinstance(seen, DenseArrayBase):
             low, high = seen.get_values()
             interval = float(low), float(high)
-        given = conversion_of_all(value, interval)
-        if given is not None:
-            return as_given(given, self.floats[value])
-        op = self.calibrated(value, self.floats[value], seen, histogram)
-        op.location = self.location_of(value)
+        given = grid_of_entry(value, interval)
+        if given is None:
+            quant = self.type_of(value, seen, histogram)
+            given = quant, code_range(quant, self.bits.get(value, 8))
+        quant, (low, high) = given
+        properties = {"low": int_attr(low), "high": int_attr(high)}
+        op = QuantizeOp([self.floats[value]], TensorType(quant, shape_of(value)), properties)
+        users = [use.operation for use in value.uses]
+        named = [user for user in users if isinstance(user, QuantizeOp) and grid_of(user) == given]
+        op.location = named[0].location if named else self.location_of(value)
+        op.y.name_hint = named[0].y.name_hint if named else None
         return op
 
     def seen_in(self, value: SSAValue[Any]) -> tuple[Attribute | None, Attribute | None]:
@@ -186,19 +193,6 @@ class Quantiser:
             return value.owner.location
         name = end_names(self.function, "arg_names")[self.function.body.block.args.index(value)]
         return NameLoc(StringAttr(name), UnknownLoc())
-
-    def calibrated(
-        self,
-        value: SSAValue[Any],
-        new: SSAValue[Any],
-        seen: Attribute | None,
-        histogram: Attribute | None,
-    ) -> QuantizeOp:
-        """Quantisation of `new`, the floats of `value`, by what calibration saw."""
-        quant = self.type_of(value, seen, histogram)
-        low, high = code_range(quant, self.bits.get(value, 8))
-        properties = {"low": int_attr(low), "high": int_attr(high)}
-        return QuantizeOp([new], TensorType(quant, shape_of(value)), properties)
 
     def type_of(
         self, value: SSAValue[Any], seen: Attribute | None, histogram: Attribute | None
@@ -297,21 +291,3 @@ class Quantiser:
             self.codes[op.y] = codes
         else:
             self.append(op, recode(codes, y, ends))
-
-
-def seen_by(op: Operation, value: SSAValue[Any]) -> tuple[Attribute | None, Attribute | None]:
-    """Range and histogram of a result of `op`."""
-    if isinstance(op, HostOp):
-        at = [result is value for result in op.results].index(True)
-        ranges, histograms = op.ranges, op.histograms
-        return ranges and ranges.data[at], histograms and histograms.data[at]
-    assert isinstance(op, NnOp)
-    return op.value_range, op.histogram
-
-
-def as_given(op: QuantizeOp, x: SSAValue) -> QuantizeOp:
-    """The quantisation `op` of the model, of `x`."""
-    new = QuantizeOp([x], op.y.type, op.properties)
-    new.location = op.location
-    new.y.name_hint = op.y.name_hint
-    return new

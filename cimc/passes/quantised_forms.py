@@ -53,6 +53,9 @@ from cimc.weights import WeightStore
 
 Ends = tuple[int, int]
 
+Grid = tuple[QuantType, Ends]
+"""Codes of a tensor, and the smallest and largest that occur."""
+
 UNUSED = ("activation", "clip_min", "clip_max", "negate_b", "histogram")
 """Properties that the quantised form does not have: its clamp holds the activation."""
 
@@ -147,41 +150,44 @@ def recode(codes: SSAValue, y: QuantType, ends: Ends) -> list[NnOp]:
     return [maps, pool, FlattenOp([pool.y], TensorType(y, shape))]
 
 
-def grid_of(op: QuantizeOp) -> tuple[QuantType, Ends]:
+def grid_of(op: QuantizeOp) -> Grid:
     """Type and clamp of a quantisation."""
     y = quant_of(op.y)
     assert y is not None
     return y, (op.low.value.data, op.high.value.data)
 
 
-def grid_of_readers(value: SSAValue) -> tuple[QuantType, Ends] | None:
+def grid_of_readers(value: SSAValue) -> Grid | None:
     """Type and clamp that the model gives float `value`: those of all of its readers, if equal."""
-    grids: set[tuple[QuantType, Ends] | None] = set()
-    for use in value.uses:
-        reader = use.operation
-        if isinstance(reader, QuantizeOp):
-            grids.add(grid_of(reader))
-        else:
-            grids.add(grid_of_readers(reader.y) if isinstance(reader, KEEPS) else None)
+    grids = {grid_of_reader(use.operation) for use in value.uses}
     return grids.pop() if len(grids) == 1 else None
 
 
-def conversion_of_all(value: SSAValue, seen: tuple[float, float] | None) -> QuantizeOp | None:
-    """The model's own conversion of float `value` that does for all of its readers on the machine.
+def grid_of_reader(op: Operation) -> Grid | None:
+    """Type and clamp that `op`, or what reads its result, gives its operand."""
+    if isinstance(op, QuantizeOp):
+        return grid_of(op)
+    return grid_of_readers(op.y) if isinstance(op, KEEPS) else None
 
-    The only one there is, or one whose codes reach as far as what calibration has `seen`.
+
+def grid_of_entry(value: SSAValue, seen: tuple[float, float] | None) -> Grid | None:
+    """Type and clamp that the model gives `value`, an argument or a result of the host.
+
+    Those of all of its readers on the machine, else of one whose codes reach as far as what
+    calibration has `seen`.
     """
     users = [use.operation for use in value.uses]
     readers = [user for user in users if not isinstance(user, HostOp | ReturnOp)]
-    given = [reader for reader in readers if isinstance(reader, QuantizeOp)]
-    if len(given) == len(readers) and len({grid_of(each) for each in given}) == 1:
-        return given[0]
-    return next((each for each in given if seen is not None and reaches(each, *seen)), None)
+    grids = {grid_of_reader(reader) for reader in readers}
+    if len(grids) == 1:
+        return grids.pop()
+    given = [grid_of(reader) for reader in readers if isinstance(reader, QuantizeOp)]
+    return next((grid for grid in given if seen is not None and reaches(grid, *seen)), None)
 
 
-def reaches(op: QuantizeOp, low: float, high: float) -> bool:
-    """No value from `low` to `high` saturates in `op` by more than a step."""
-    y, ends = grid_of(op)
+def reaches(grid: Grid, low: float, high: float) -> bool:
+    """No value from `low` to `high` saturates in `grid` by more than a step."""
+    y, ends = grid
     first, last = ((end - y.zero) * y.scale_value for end in ends)
     return first - y.scale_value <= low and high <= last + y.scale_value
 

@@ -78,6 +78,40 @@ NETWORKS: dict[str, Found] = {
         (3, 4, 4),
         SMALL,
     ),
+    "an input that is quantised for one reader and whose maximum is not": (
+        [
+            *through_codes("x", "d", "s", "z"),
+            node("GlobalMaxPool", ["x"], "p"),
+            node("Mul", ["d", "p"], "m"),
+            *through_codes("m", "y", "t", "z"),
+        ],
+        {"s": np.float32(0.02), "z": np.uint8(128), "t": np.float32(0.05)},
+        (3, 4, 4),
+        SMALL,
+    ),
+    "a result of the host that is quantised behind a pool": (
+        [
+            node("LRN", ["x"], "l", size=3),
+            node("MaxPool", ["l"], "p", kernel_shape=[2, 2]),
+            *through_codes("p", "d", "s", "z"),
+            node("GlobalAveragePool", ["d"], "m"),
+            *through_codes("m", "y", "s", "z"),
+        ],
+        {"s": np.float32(0.02), "z": np.uint8(128)},
+        (3, 4, 4),
+        SMALL,
+    ),
+    "codes between two host operators": (
+        [
+            node("Softmax", ["x"], "l", axis=1),
+            *through_codes("l", "d", "s", "z"),
+            node("Softmax", ["d"], "m", axis=1),
+            *through_codes("m", "y", "s", "z"),
+        ],
+        {"s": np.float32(1 / 255), "z": np.uint8(0)},
+        (6, 1, 1),
+        SMALL,
+    ),
     "strips that lie in the padding": (
         [node("Conv", ["x", "w"], pads=[3, 1, 3, 0])],
         {"w": random(6, 12, 1, 1)},
