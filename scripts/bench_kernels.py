@@ -68,6 +68,7 @@ def ways(
     """Products and code of each way for operands of `shape`; the sums of ours are checked."""
     m, k, n = shape
     x = rng.integers(0, 256, (m, k), np.uint8)
+    few = Operand.of_codes(x >> 1, 0)
     w = rng.integers(-127, 128, (k, n)).astype(np.int8)
     found: dict[str, tuple[float, Run]] = {}
     left, right = Operand.of_codes(x, 0), Operand.of_codes(w, 0)
@@ -78,6 +79,9 @@ def ways(
             continue
         for choice in native.available()[:-1]:
             found[f"{name}, {choice}"] = (m * k * n, ours(product, left, right, choice))
+        small = TableProduct(multipliers.get(name).table(7, 7))
+        for choice in native.available()[:-1]:
+            found[f"{name} 7 bits, {choice}"] = (m * k * n, ours(small, few, right, choice))
     signed = signed_products(names[0])
     if native.native is not None:
         rows = max(1, min(m, int(SLOW_PRODUCTS / (k * n))))

@@ -23,7 +23,7 @@ try:
 except ImportError:
     _native = None
 
-INTERFACE = 3
+INTERFACE = 4
 """Of the functions that the compiled module has; module.cpp holds the same number."""
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 native = _native
 
 NUMPY = "numpy"
+BY_PERMUTATION = "avx512vbmi"
+"""The instruction set whose kernels build no rows: they need not be shared by many."""
 CHOICE, THREADS = "CIMC_KERNELS", "CIMC_THREADS"
 
 
@@ -97,6 +99,7 @@ def compiled_plan(plan: RowPlan) -> Any:
         step=plan.step,
         flip=plan.flip,
         products=plan.products,
+        halves=plan.halves,
     )
 
 

@@ -23,6 +23,10 @@ MANY_LOOK_UPS = 64
 """Rows looked up for each reduction index that only pay where many rows of x share them."""
 
 
+FEW_ROWS = 64
+"""Rows of x that leave most of the registers of a kernel that works by permutation empty."""
+
+
 @dataclass(frozen=True)
 class _Compiled:
     plan: Any
@@ -80,7 +84,7 @@ class TableProduct:
         inside = int(x.magnitude.max()) < self.table.shape[1]
         if native.chosen() == native.NUMPY or nothing or not inside:
             return None
-        if w.codes.strides[1] != 1 or not w.fits(self.table.shape[0]):
+        if w.codes.strides[1] != 1 or w.largest >= self.table.shape[0]:
             return None
         rows = self._rows_of(w)
         if self._factors(rows) is not None:
@@ -95,6 +99,8 @@ class TableProduct:
     def _by_rows(self, x: Operand, w: Operand, rows: int) -> Sums:
         found = self._plan(x.alphabet, w.alphabet, rows, exchanged=False)
         few = x.codes.shape[0] < w.codes.shape[1]
+        if native.chosen() == native.BY_PERMUTATION:
+            few = few and x.codes.shape[0] <= FEW_ROWS
         if found is not None and found.look_ups > MANY_LOOK_UPS and few:
             other = self._plan(x.alphabet, w.alphabet, rows, exchanged=True)
             if other is not None:

@@ -54,6 +54,8 @@ class RowPlan:
     products: NDArray[np.int16] | None = None
     """Signed product of every weight and activation byte [256, 256]; None where 16 bits are too
     few. A second way to the same sums."""
+    halves: bool = False
+    """No code of an activation is above 127: that way is then the faster one."""
 
 
 def row_plan(x: Alphabet, w: Alphabet, table: NDArray[np.uint32]) -> RowPlan | None:
@@ -77,7 +79,8 @@ def row_plan(x: Alphabet, w: Alphabet, table: NDArray[np.uint32]) -> RowPlan | N
         plan = _or_plan(x, w, _unsplit(products), top, signed)
     if plan is not None:
         _prove(plan, x, w, products)
-        plan = replace(plan, products=_signed_products(x, w, products))
+        halves = len(products) <= _CODES // 2 and not signed
+        plan = replace(plan, products=_signed_products(x, w, products), halves=halves)
     return plan
 
 

@@ -208,7 +208,8 @@ class Emulator:
         g, state = self.target.geometry, self._array
         steps, base = command["steps"], command["step_base"]
         config = RowConfig(*(command[n] for n in ("bits", "pc_bits", "first_row", "cut")))
-        _check_load(g, command, config)
+        if not state.replay.knows(command):
+            _check_load(g, command, config)
         entries = -(-4 * steps // g.beat_bytes) * g.beat_bytes // 4
         params = 8 * g.outputs if command["has_params"] else 0
         size = 4 * entries + params + steps * g.banks * g.lanes

@@ -23,7 +23,7 @@ Bytes = NDArray[np.uint8]
 @dataclass
 class _Entry(Generic[Product]):
     command: Command
-    data: Bytes | None
+    data: bytes | None
     """What a load found in DRAM."""
     product: Product | None = None
 
@@ -42,17 +42,22 @@ class Replay(Generic[Product]):
         """Start at the beginning: nothing is loaded."""
         self._memory = memory
         self._at = 0
-        self._waiting: list[tuple[Bytes, Callable[[Bytes], None]]] = []
+        self._waiting: list[tuple[bytes, Callable[[Bytes], None]]] = []
+
+    def knows(self, command: Command) -> bool:
+        """Whether the last run had the same command here, so that it is valid."""
+        return self._known(command) is not None
 
     def load(self, command: Command, data: Bytes, store: Callable[[Bytes], None]) -> None:
         """`command` found `data`; `store` puts them into the banks, now or when they are needed."""
         known = self._known(command)
-        if known is not None and known.data is not None and np.array_equal(known.data, data):
-            self._waiting.append((known.data, store))
+        found = data.tobytes()
+        if known is not None and known.data == found:
+            self._waiting.append((found, store))
         else:
             self.settle()
             store(data)
-            self._record(_Entry(command, data.copy()))
+            self._record(_Entry(command, found))
         self._at += 1
 
     def product(self, command: Command, make: Callable[[], Product]) -> Product:
@@ -69,7 +74,7 @@ class Replay(Generic[Product]):
     def settle(self) -> None:
         """Store all that is waiting."""
         for data, store in self._waiting:
-            store(data)
+            store(np.frombuffer(data, np.uint8))
         self._waiting.clear()
 
     def _known(self, command: Command) -> _Entry[Product] | None:

@@ -44,6 +44,8 @@ TABLES = {
     "any": random_table(15),
     "any, 16 bits": random_table(16),
     "any, all ones": np.full((128, 256), 65535, np.uint32),
+    "or, 7 bits": library("daism-pc3", 7, 7),
+    "any, 7 bits": library("mitchell", 7, 7),
     "exact": library("exact"),
     "exact, 8 by 8 bits": library("exact", 8, 8),
     "a product of factors": library("drum-k4"),

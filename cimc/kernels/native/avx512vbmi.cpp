@@ -12,6 +12,8 @@ namespace cimc::avx512vbmi {
 
 void multiply(const Plan& plan, const Operands& o, Workspace& workspace) {
   if (!o.rows || !o.columns) return;
+  const bool few = o.rows <= kByteRows && plan.words.pairs;  // smaller vectors are fuller
+  if (plan.planes && plan.halves && !few) return multiply_by_bytes(plan, o, workspace);
   if (plan.words.pairs && plan.mode == Mode::kOr)
     return multiply_by_pairs<Mode::kOr>(plan, o, workspace);
   if (plan.words.pairs && plan.mode == Mode::kSum)

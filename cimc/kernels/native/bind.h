@@ -42,7 +42,7 @@ class OwnedPlan {
   OwnedPlan(int mode, int group, Packed<const int16_t> table, Packed<const uint8_t> steps,
             Vector<int16_t> sign, Vector<uint16_t> first, Vector<uint16_t> second,
             Vector<uint8_t> negative, int32_t base, int32_t step, int32_t flip,
-            std::optional<Packed<const int16_t>> products)
+            std::optional<Packed<const int16_t>> products, bool halves)
       : table_(table.data(), table.data() + table.size()),
         steps_(steps.data(), steps.data() + steps.size()),
         sign_(sign.data(), sign.data() + sign.size()),
@@ -68,7 +68,7 @@ class OwnedPlan {
       require(first_[i] < rows && second_[i] < rows, "a code has a row that is not there");
     plan_ = {static_cast<Mode>(mode), group, static_cast<int>(rows), table_.data(), steps_.data(),
              sign_.data(), first_.data(), second_.data(), negative_.data(), base, step, flip, {},
-             nullptr};
+             nullptr, halves};
     make_words();
     if (products) make_planes(*products);
   }

@@ -49,10 +49,11 @@ NB_MODULE(_native, module) {
   nb::class_<OwnedPlan>(module, "Plan")
       .def(nb::init<int, int, Packed<const int16_t>, Packed<const uint8_t>, Vector<int16_t>,
                     Vector<uint16_t>, Vector<uint16_t>, Vector<uint8_t>, int32_t, int32_t,
-                    int32_t, std::optional<Packed<const int16_t>>>(),
+                    int32_t, std::optional<Packed<const int16_t>>, bool>(),
            nb::arg("mode"), nb::arg("group"), nb::arg("table"), nb::arg("steps"), nb::arg("sign"),
            nb::arg("first"), nb::arg("second"), nb::arg("negative"), nb::arg("base"),
-           nb::arg("step"), nb::arg("flip"), nb::arg("products").none());
+           nb::arg("step"), nb::arg("flip"), nb::arg("products").none(),
+           nb::arg("halves"));
   module.def("instruction_sets", &instruction_sets);
   module.def("multiply", &multiply, nb::arg("instruction_set"), nb::arg("plan"), nb::arg("a"),
              nb::arg("w"), nb::arg("y"), nb::arg("threads"));
@@ -63,7 +64,7 @@ NB_MODULE(_native, module) {
   bind_layer(module);
   bind_vector(module);
   module.attr("MAX_ROWS") = kMaxRows;
-  module.attr("INTERFACE") = 3;  // as in cimc/kernels/native.py
+  module.attr("INTERFACE") = 4;  // as in cimc/kernels/native.py
 }
 
 }  // namespace cimc

@@ -57,6 +57,7 @@ struct Plan {
   LaneWords words;
   const uint8_t* planes;     // [256, 2, 256], by weight code: low and high bytes of the products
                              // with each activation code, plus kPlaneOffset; or nullptr
+  bool halves;               // activation codes are below 128
 };
 
 // Where the activation codes of a block of rows come from.

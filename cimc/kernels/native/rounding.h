@@ -9,7 +9,7 @@ namespace {
 // value / 2^shift, halves to even; |value| < 2^62.
 inline int64_t rounded(int64_t value, int64_t shift) {
   const int64_t some = shift > 0;
-  const int64_t half = ((int64_t{1} << shift) >> 1) - some;
+  const int64_t half = static_cast<int64_t>((uint64_t{1} << shift) >> 1) - some;
   return (value + half + ((value >> shift) & some)) >> shift;
 }
 
