@@ -2,8 +2,9 @@
 
 The network is quantised on the side, with exact products. There the closed form gives the signal to
 noise of each layer under every choice (`cimc.cost.error_model`), and for a limit on the outputs one
-run a layer tells how much of its error reaches them (`cimc.passes.sensitivity`). An integer program
-takes what costs the fewest cycles, among equals the fewest rows or gates, then the least noise.
+run a layer tells how much of its error reaches them (`cimc.passes.sensitivity`). Integer programs
+find what costs the fewest cycles by the exact estimate, among equals the fewest rows or gates, then
+the least noise (`cimc.passes.plan_search`).
 
 The plan then holds for calibration images: it is repaired on the side too, and while the outputs on
 images that repair was not fitted to miss the limit, it is chosen again with that much less noise.
@@ -12,14 +13,13 @@ images that repair was not fitted to miss the limit, it is chosen again with tha
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
-from cimc.cost.assignment import Candidate, assign
 from cimc.diagnostics import InvalidInput
 from cimc.dialects.nn import WeightedOp
 from cimc.multipliers import get as get_multiplier
@@ -27,8 +27,9 @@ from cimc.multipliers import names as listed_names
 from cimc.passes.choose_trial import Trial, decibels
 from cimc.passes.context import cim_context
 from cimc.passes.depthwise import VECTOR_MULTIPLIER, suits_vector_unit
-from cimc.passes.layer_costs import LayerCosts, MachineCosts
+from cimc.passes.machine_costs import MachineCosts
 from cimc.passes.plan import Plan, named_layers
+from cimc.passes.plan_search import PlanCosts, PlanSearch
 from cimc.passes.repair import LEVELS
 from cimc.targets import Target
 
@@ -93,16 +94,14 @@ class ChoosePlanPass(ModulePass):
         context.plan.check(name for name, _ in named_layers(op))
         trial = Trial(context, op, self.repair)
         chooser = Chooser(context.plan, context.target, trial, tuple(names))
-        costs = MachineCosts(trial.ctx, trial.exact)
-        kept = chooser.with_floor(self.min_snr)
+        costs = MachineCosts(trial.ctx, trial.exact, chooser.open)
         if self.target_sqnr is None:
-            layers = chooser.candidates(kept, costs, dict.fromkeys(kept, 1.0))
-            picked, found = chooser.cheapest(layers), Chosen()
+            picked, found = cheapest(chooser.search(costs, self.min_snr)), Chosen()
         else:
             sensitivity = trial.sensitivities(chooser.snr_db)
-            layers = chooser.candidates(kept, costs, sensitivity)
-            picked, found = chooser.within(layers, self.target_sqnr)
-        context.plan = completed(context.plan, {node: c.name for node, c in picked.items()})
+            search = chooser.search(costs, self.min_snr, sensitivity)
+            picked, found = within(trial, search, self.target_sqnr)
+        context.plan = completed(context.plan, picked)
         context.chosen = replace(found, min_snr_db=self.min_snr, choices=list(names))
 
 
@@ -121,7 +120,7 @@ def usable(target: Target) -> list[str]:
 
 
 class Chooser:
-    """The integer program of one network."""
+    """What the layers of one network may have, and the errors that are predicted for it."""
 
     def __init__(self, plan: Plan, target: Target, trial: Trial, names: tuple[str, ...]):
         """`names` are the choices of layers that `plan` leaves open."""
@@ -165,91 +164,78 @@ class Chooser:
             found[node] = kept
         return found
 
-    def candidates(
-        self,
-        kept: Mapping[str, Sequence[str]],
-        costs: LayerCosts,
-        sensitivity: Mapping[str, float],
-    ) -> dict[str, list[Candidate]]:
-        """By layer one candidate for each choice; noise is what the layer adds to the outputs."""
-        shared = bool(self.target.multipliers)
-        return {
-            node: [
-                Candidate(
-                    name,
-                    costs.of(node, name),
-                    sensitivity.get(node, 0.0) * self.noise(node, name),
-                    name if shared and not self.on_vector_unit(node, name) else "",
-                )
-                for name in names
-            ]
-            for node, names in kept.items()
-        }
-
-    def on_vector_unit(self, node: str, multiplier: str) -> bool:
-        """A layer that needs no multiplier of the array."""
-        return multiplier == VECTOR_MULTIPLIER and self.open[node] == (VECTOR_MULTIPLIER,)
-
     def noise(self, node: str, multiplier: str) -> float:
         """Predicted noise to signal of the sums."""
         db = self.snr_db[node][multiplier]
         return 0.0 if db is None else 10 ** (-db / 10)
 
-    @property
-    def kinds(self) -> int | None:
-        """Multipliers that may be built in: one, unless the plan has more.
+    def search(
+        self,
+        costs: PlanCosts,
+        floor: float | None = None,
+        sensitivity: Mapping[str, float] | None = None,
+    ) -> PlanSearch:
+        """Of the choices above `floor` dB; noise is that of the outputs with a `sensitivity`.
 
-        A further bank group takes lanes from all layers, so it never saves cycles.
+        Where multipliers are built in, it has one, unless the plan has more: a further bank group
+        takes lanes from all layers, so it never saves cycles.
         """
-        if not self.target.multipliers:
-            return None
-        return max(1, len({layer.multiplier for layer in self.plan.layers if layer.multiplier}))
+        kept = self.with_floor(floor)
+        part = dict.fromkeys(kept, 1.0) if sensitivity is None else sensitivity
+        noise = {
+            node: {name: part.get(node, 0.0) * self.noise(node, name) for name in names}
+            for node, names in kept.items()
+        }
+        shared = {
+            node: [] if self.open[node] == (VECTOR_MULTIPLIER,) else names
+            for node, names in kept.items()
+        }
+        fixed = {layer.multiplier for layer in self.plan.layers} - {None}
+        kinds = max(1, len(fixed)) if self.target.multipliers else None
+        return PlanSearch(noise, costs, shared, kinds)
 
-    def cheapest(
-        self, layers: Mapping[str, Sequence[Candidate]], budget: float | None = None
-    ) -> dict[str, Candidate]:
-        """The choice of each layer.
 
-        Raises:
-            InvalidInput: nothing keeps the budget.
-        """
-        found = assign(list(layers.values()), budget, self.kinds)
-        if found is None:
-            raise InvalidInput(
-                "no assignment of multipliers keeps the limits; allow 'exact', or ask for less"
-            )
-        return {node: each[i] for (node, each), i in zip(layers.items(), found, strict=True)}
+def cheapest(search: PlanSearch, budget: float | None = None) -> dict[str, str]:
+    """Multipliers by node.
 
-    def within(
-        self, layers: Mapping[str, Sequence[Candidate]], target_sqnr: float
-    ) -> tuple[dict[str, Candidate], Chosen]:
-        """The cheapest choices with which the outputs have `target_sqnr` dB, tried.
-
-        Raises:
-            InvalidInput: there are none.
-        """
-        exact, limit = self.trial.exact_noise, 10 ** (-target_sqnr / 10)
-        if exact >= limit:
-            raise InvalidInput(
-                f"--target-sqnr {target_sqnr:g}: with exact products the outputs have "
-                f"{decibels(exact) or math.inf:.1f} dB on calibration images; ask for less"
-            )
-        budget, measured = limit - exact, math.inf
-        for rounds in range(1, ROUNDS + 1):
-            picked = self.cheapest(layers, budget)
-            noise = exact + sum(each.noise for each in picked.values())
-            measured = self.trial.planned_noise({node: c.name for node, c in picked.items()})
-            if measured <= limit:
-                return picked, Chosen(
-                    target_sqnr_db=target_sqnr,
-                    exact_sqnr_db=decibels(exact),
-                    predicted_sqnr_db=decibels(noise),
-                    measured_sqnr_db=decibels(measured),
-                    rounds=rounds,
-                )
-            budget *= TIGHTER * min((limit - exact) / (measured - exact), 1.0)
+    Raises:
+        InvalidInput: nothing keeps the limits.
+    """
+    found = search.best(budget)
+    if found is None:
         raise InvalidInput(
-            f"--target-sqnr {target_sqnr:g}: the last of {ROUNDS} plans has "
-            f"{decibels(measured) or math.inf:.1f} dB on calibration images; ask for less, or for "
-            "more --repair"
+            "no assignment of multipliers keeps the limits; allow 'exact', or ask for less"
         )
+    return found
+
+
+def within(trial: Trial, search: PlanSearch, target_sqnr: float) -> tuple[dict[str, str], Chosen]:
+    """The cheapest choices with which the outputs have `target_sqnr` dB, tried.
+
+    Raises:
+        InvalidInput: there are none.
+    """
+    exact, limit = trial.exact_noise, 10 ** (-target_sqnr / 10)
+    if exact >= limit:
+        raise InvalidInput(
+            f"--target-sqnr {target_sqnr:g}: with exact products the outputs have "
+            f"{decibels(exact) or math.inf:.1f} dB on calibration images; ask for less"
+        )
+    budget, measured = limit - exact, math.inf
+    for rounds in range(1, ROUNDS + 1):
+        picked = cheapest(search, budget)
+        measured = trial.planned_noise(picked)
+        if measured <= limit:
+            return picked, Chosen(
+                target_sqnr_db=target_sqnr,
+                exact_sqnr_db=decibels(exact),
+                predicted_sqnr_db=decibels(exact + search.noise_of(picked)),
+                measured_sqnr_db=decibels(measured),
+                rounds=rounds,
+            )
+        budget *= TIGHTER * min((limit - exact) / (measured - exact), 1.0)
+    raise InvalidInput(
+        f"--target-sqnr {target_sqnr:g}: the last of {ROUNDS} plans has "
+        f"{decibels(measured) or math.inf:.1f} dB on calibration images; ask for less, or for "
+        "more --repair"
+    )

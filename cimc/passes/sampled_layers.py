@@ -72,6 +72,8 @@ class SampledLayer:
 
     def predicted_snr_db(self, multiplier: str) -> float | None:
         """Of the sums with `multiplier` behind gain and offsets; None without an error."""
+        if np.array_equal(self.table(multiplier), self.table("exact")):
+            return None
         return self.predict(multiplier).snr_db(self.weight, self.signal)
 
     def measure(self, multiplier: str) -> Moments:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cimc import targets
@@ -12,10 +14,10 @@ from cimc.backend.terminal_table import report_text
 from cimc.diagnostics import InvalidInput
 from cimc.frontend import load
 from cimc.frontend.data import load_calibration
-from cimc.passes.choose_plan import Chooser, usable
+from cimc.passes.choose_plan import Chooser, cheapest, usable
 from cimc.passes.choose_trial import Trial
 from cimc.passes.context import CimContext
-from cimc.passes.layer_costs import MachineCosts
+from cimc.passes.machine_costs import MachineCosts
 from cimc.passes.pipeline import PASSES, PIPELINE
 from cimc.passes.plan import LayerPlan, Plan
 
@@ -93,33 +95,51 @@ def test_what_the_plan_says_stays(models: Path, sample: Path) -> None:
     assert set(others.values()) == {"exact"}
 
 
-def test_costs_are_those_of_the_uniform_network(trial: Trial, models: Path, sample: Path) -> None:
-    costs = MachineCosts(trial.ctx, trial.exact)
-    for name in ("exact", "daism-fla"):
-        report = compile(models / "lenet.onnx", calibration=sample, multiplier=name).report
-        for layer in report["layers"]:
-            if layer["macs"]:
-                cycles, rows = costs.of(layer["node"], name)
-                assert cycles == layer["cycles"]
-                assert rows % layer["rows"] == 0
+def test_costs_are_those_of_the_report(trial: Trial, models: Path, sample: Path) -> None:
+    chooser = Chooser(Plan(), targets.get("daism"), trial, CHOICES)
+    costs = MachineCosts(trial.ctx, trial.exact, chooser.open)
+    nodes = list(chooser.open)
+    first = dict.fromkeys(nodes, "daism-fla")
+    near = costs.around(first)
+    for changed in nodes:
+        plan = first | {changed: "exact"}
+        layers = tuple(LayerPlan(node, name) for node, name in plan.items())
+        report = compile(models / "lenet.onnx", calibration=sample, plan=Plan(layers)).report
+        cycles, rows = costs.total(plan)
+        assert cycles == report["cycles"]["estimated"]
+        differences = [
+            [
+                b - a
+                for a, b in zip(
+                    near.of(changed, "daism-fla"), near.of(changed, "exact"), strict=True
+                )
+            ],
+            [b - a for a, b in zip(costs.total(first), (cycles, rows), strict=True)],
+        ]
+        assert np.allclose(*differences, rtol=0.05, atol=10)
+
+
+class Alphabet:
+    """Costs by name."""
+
+    def of(self, node: str, multiplier: str) -> tuple[float, ...]:
+        return (float(sorted(CHOICES).index(multiplier)),)
+
+    def around(self, plan: Mapping[str, str]) -> Alphabet:
+        return self
+
+    def total(self, plan: Mapping[str, str]) -> tuple[float, ...]:
+        return (sum(self.of(node, name)[0] for node, name in plan.items()),)
 
 
 def test_another_cost(trial: Trial) -> None:
     """Whatever gives figures can be made small."""
-
-    class Alphabet:
-        def of(self, node: str, multiplier: str) -> tuple[float, ...]:
-            return (float(sorted(CHOICES).index(multiplier)),)
-
     chooser = Chooser(Plan(), targets.get("daism"), trial, CHOICES)
-    kept = chooser.with_floor(None)
-    layers = chooser.candidates(kept, Alphabet(), dict.fromkeys(kept, 1.0))
-    assert {c.name for c in chooser.cheapest(layers).values()} == {"daism-fla"}
-    floor = chooser.with_floor(24.0)
-    layers = chooser.candidates(floor, Alphabet(), dict.fromkeys(floor, 1.0))
-    for node, picked in chooser.cheapest(layers).items():
+    assert set(cheapest(chooser.search(Alphabet())).values()) == {"daism-fla"}
+    found = cheapest(chooser.search(Alphabet(), 24.0))
+    for node, picked in found.items():
         better = [n for n in sorted(CHOICES) if chooser.noise(node, n) <= 10**-2.4]
-        assert picked.name == better[0]
+        assert picked == better[0]
 
 
 def test_choices_of_a_target() -> None:
