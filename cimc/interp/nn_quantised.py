@@ -6,6 +6,7 @@ multiplier.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,15 +30,14 @@ from cimc.dialects.nn import (
     quant_of,
     shape_of,
 )
-from cimc.interp.nn_windows import conv_window, largest, pool_window, slices, total
-from cimc.kernels import Operand, im2col, table_product
+from cimc.interp.nn_windows import conv_window, largest, pool_window, total
+from cimc.kernels import Finish, Operand, Windows, table_product
 from cimc.multipliers import get as get_multiplier
 from cimc.quant import dequantise, quantise, requantise, round_half_even_shift
 from cimc.weights import WeightStore
 
 Codes = NDArray[Any]
 
-PATCH_BYTES = 1 << 24
 EXACT = "exact"
 
 
@@ -59,24 +59,49 @@ def stored(y: NDArray[np.int64], kind: QuantType) -> Codes:
 
 
 def conv(op: ConvOp, x: Codes, weights: WeightStore) -> Codes:
-    """Convolution of codes `x` [N, C, H, W], a few images at a time."""
-    kernel, strides, pads, dilations = conv_window(op)
+    """Convolution of codes `x` [N, C, H, W]."""
     w, groups = weights.get(op.weights.key.data), integer(op.group)
-    outputs, inputs = w.shape[0] // groups, w.shape[1]
-    zero, shape = quant(op.x).zero, shape_of(op.y)[1:]
-    y = np.empty((len(x), *shape), np.int8 if quant(op.y).signed else np.uint8)
-    each = inputs * kernel[0] * kernel[1] * shape[1] * shape[2]
-    for part in slices(len(x), each, PATCH_BYTES):
-        sums = np.empty((part.stop - part.start, *shape[1:], shape[0]), np.int32)
-        for g in range(groups):
-            own = slice(g * outputs, (g + 1) * outputs)
-            channels = x[part, g * inputs : (g + 1) * inputs]
-            patches = im2col(channels, kernel, strides, pads, dilations, fill=zero)
-            flat = patches.reshape(-1, patches.shape[-1])
-            found = accumulate(op, flat, w[own].reshape(outputs, -1))
-            sums[..., own] = found.reshape(*patches.shape[:3], outputs)
-        y[part] = requantised(op, sums, weights).transpose(0, 3, 1, 2)
-    return y
+    outputs, shape = w.shape[0] // groups, shape_of(op.y)[1:]
+    windows = _windows(op, x, w.shape[1])
+    plane = windows.memory.shape[1] // groups
+    letters = Operand.of_codes(x, quant(op.x).zero).alphabet
+    product, zero = table_product(_table(op)), integer(op.weight_zero)
+    found: list[Codes] = []
+    for g in range(groups):
+        own = slice(g * outputs, (g + 1) * outputs)
+        codes = np.empty((len(x) * len(windows.pixels), outputs), np.uint8)
+        columns = np.ascontiguousarray(w[own].reshape(outputs, -1).T)
+        channels = replace(windows, pixels=windows.pixels + g * plane)
+        product.layer(
+            channels, letters, Operand.of_codes(columns, zero), _finish(op, codes, own, weights)
+        )
+        found.append(codes)
+    whole = found[0] if groups == 1 else np.concatenate(found, axis=1)
+    y = whole.reshape(len(x), *shape[1:], shape[0]).transpose(0, 3, 1, 2)
+    return np.ascontiguousarray(y).view(np.int8 if quant(op.y).signed else np.uint8)
+
+
+def _windows(op: ConvOp, x: Codes, inputs: int) -> Windows:
+    """Windows of the first `inputs` channels of `x`, bytes in the order of ONNX weights."""
+    kernel, strides, (top, left, bottom, right), dilations = conv_window(op)
+    margins = ((0, 0), (0, 0), (top, bottom), (left, right))
+    padded = np.pad(x, margins, constant_values=quant(op.x).zero)
+    height, width = padded.shape[2:]
+    rows, columns = (np.arange(n) * s for n, s in zip(shape_of(op.y)[2:], strides, strict=True))
+    down = np.arange(inputs)[:, None] * height + np.arange(kernel[0]) * dilations[0]
+    offsets, run = down.reshape(-1) * width, kernel[1]
+    if dilations[1] != 1:
+        offsets, run = np.add.outer(offsets, np.arange(run) * dilations[1]).reshape(-1), 1
+    memory = padded.reshape(len(x), -1).view(np.uint8)
+    return Windows(memory, np.add.outer(rows * width, columns).reshape(-1), offsets, run)
+
+
+def _finish(op: WeightedOp, codes: Codes, own: slice, weights: WeightStore) -> Finish:
+    """Requantisation of outputs `own` into `codes`."""
+    m, s = (vector(weights, handle)[own] for handle in (op.requant_m, op.requant_s))
+    bias = np.zeros_like(m) if op.bias is None else vector(weights, op.bias)[own]
+    ends = quant(op.y).zero, integer(op.low), integer(op.high)
+    return Finish(None, False, codes, bias, m, s, *ends)
 
 
 def gemm(op: GemmOp, x: Codes, weights: WeightStore) -> Codes:
@@ -86,10 +111,14 @@ def gemm(op: GemmOp, x: Codes, weights: WeightStore) -> Codes:
 
 def accumulate(op: WeightedOp, x: Codes, w: Codes) -> NDArray[np.int32]:
     """Sums [M, O] of approximate products of `x` [M, K] and `w` [O, K]."""
-    name = EXACT if op.multiplier is None else op.multiplier.data
-    table = get_multiplier(name).table(*operand_bits(op))
     left = Operand.of_codes(x, quant(op.x).zero)
-    return table_product(table)(left, Operand.of_codes(w.T, integer(op.weight_zero)))
+    return table_product(_table(op))(left, Operand.of_codes(w.T, integer(op.weight_zero)))
+
+
+def _table(op: WeightedOp) -> NDArray[np.uint32]:
+    """Products of the layer's multiplier."""
+    name = EXACT if op.multiplier is None else op.multiplier.data
+    return get_multiplier(name).table(*operand_bits(op))
 
 
 def requantised(op: WeightedOp, sums: NDArray[np.int32], weights: WeightStore) -> Codes:

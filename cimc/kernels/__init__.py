@@ -6,7 +6,6 @@ Callers use the names below; which code computes them is this folder's business.
 from __future__ import annotations
 
 from cimc.kernels import native
-from cimc.kernels.im2col import im2col
 from cimc.kernels.layer import Finish, Windows, in_parts, scatter
 from cimc.kernels.operand import Alphabet, Operand
 from cimc.kernels.product import TableProduct, table_product
@@ -19,7 +18,6 @@ __all__ = [
     "TableProduct",
     "Windows",
     "approx_matmul",
-    "im2col",
     "in_parts",
     "native",
     "scatter",

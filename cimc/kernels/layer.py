@@ -25,7 +25,7 @@ class Windows:
     """Rows [items * pixels, offsets * run]: of each pixel `run` bytes from pixel + offset on."""
 
     memory: Bytes
-    """[items, size]; the size is a power of two and addresses wrap."""
+    """[items, size]; addresses wrap where the size is a power of two, else all are inside."""
     pixels: Addresses
     offsets: Addresses
     run: int
@@ -40,11 +40,19 @@ class Windows:
         choice = native.chosen()
         rows = len(self.memory) * len(self.pixels)
         if choice == native.NUMPY:
-            window = (self.offsets[:, None] + np.arange(self.run)).reshape(-1)
-            at = (self.pixels[:, None] + window) & (self.memory.shape[1] - 1)
-            return np.take(self.memory, at, axis=1).reshape(rows, self.depth)
+            return self._gather_in_numpy().reshape(rows, self.depth)
         found = np.empty((rows, self.depth), np.uint8)
         native.native.gather(choice, self.compiled(), found, native.threads())
+        return found
+
+    def _gather_in_numpy(self) -> Bytes:
+        size = self.memory.shape[1]
+        wraps = size & (size - 1) == 0
+        found = np.empty((len(self.memory), len(self.pixels), self.depth), np.uint8)
+        for i, offset in enumerate(self.offsets):
+            at = self.pixels[:, None] + offset + np.arange(self.run)
+            own = slice(i * self.run, (i + 1) * self.run)
+            found[:, :, own] = np.take(self.memory, at & (size - 1) if wraps else at, axis=1)
         return found
 
     def compiled(self) -> Any:

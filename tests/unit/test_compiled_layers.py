@@ -131,3 +131,15 @@ def test_the_last_of_results_that_meet_stays(kernels: str, monkeypatch: pytest.M
     cells = np.arange(1, 17, dtype=np.uint8).reshape(1, 4, 4).repeat(2, axis=0)
     scatter(memory, np.array([0, 2, 6, -1]), cells, row=2, tail=3)
     assert memory[0].tolist() == [14, 15, 5, 6, 7, 0, 9, 13]
+
+
+@pytest.mark.parametrize("kernels", native.available())
+def test_memories_that_do_not_wrap(kernels: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(native.CHOICE, kernels)
+    memory = np.arange(2 * 15, dtype=np.uint8).reshape(2, 15)
+    windows = Windows(memory, np.array([0, 5]), np.array([1, 7]), 3)
+    assert windows.gather()[1:3].tolist() == [[6, 7, 8, 12, 13, 14], [16, 17, 18, 22, 23, 24]]
+    if kernels != native.NUMPY:
+        for pixel in (-2, 6):
+            with pytest.raises(ValueError, match="outside a memory"):
+                replace(windows, pixels=np.array([pixel])).gather()

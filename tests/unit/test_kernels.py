@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cimc.kernels import approx_matmul, im2col, reference
+from cimc.kernels import approx_matmul, reference
 
 MULTIPLY = np.multiply.outer(np.arange(256, dtype=np.uint32), np.arange(256, dtype=np.uint32))
 
@@ -105,24 +105,3 @@ def test_small_tables_and_empty_operands() -> None:
         approx_matmul(a + 16, None, w, w_neg, table)
     with pytest.raises(ValueError, match="do not multiply"):
         approx_matmul(a, None, w.T, w_neg.T, table)
-
-
-@settings(max_examples=25)
-@given(st.data())
-def test_im2col(data: st.DataObject) -> None:
-    draw = data.draw
-    c, kh, kw = (draw(st.integers(1, 3)) for _ in range(3))
-    strides = (draw(st.integers(1, 3)), draw(st.integers(1, 3)))
-    dilations = (draw(st.integers(1, 2)), draw(st.integers(1, 2)))
-    pads = tuple(draw(st.integers(0, 2)) for _ in range(4))
-    x = np.arange(2 * c * 6 * 7).reshape(2, c, 6, 7)
-    got = im2col(x, (kh, kw), strides, pads, dilations, fill=-1)
-    n, oh, ow, _ = got.shape
-    assert oh == (6 + pads[0] + pads[2] - (kh - 1) * dilations[0] - 1) // strides[0] + 1
-    assert ow == (7 + pads[1] + pads[3] - (kw - 1) * dilations[1] - 1) // strides[1] + 1
-    for i, y, z, ch, ky, kx in np.ndindex(n, oh, ow, c, kh, kw):
-        row = y * strides[0] + ky * dilations[0] - pads[0]
-        col = z * strides[1] + kx * dilations[1] - pads[1]
-        inside = 0 <= row < 6 and 0 <= col < 7
-        expected = x[i, ch, row, col] if inside else -1
-        assert got[i, y, z, (ch * kh + ky) * kw + kx] == expected

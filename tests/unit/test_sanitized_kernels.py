@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cimc.kernels import native
 from cimc.kernels.build import LIBRARY, build
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +26,7 @@ print(TableProduct(table)(Operand(codes, alphabet(0)), Operand(codes, alphabet(-
 """
 
 
-def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+def run(command: list[str], folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run Python with the sanitised package of `folder`."""
     preloaded = [
         subprocess.run(
@@ -38,6 +39,7 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
         "PYTHONPATH": str(folder),
         "LD_PRELOAD": " ".join(preloaded),
         "ASAN_OPTIONS": "detect_leaks=0",  # Python keeps memory at exit
+        **variables,
     }
     return subprocess.run(
         [sys.executable, "-P", *command],
@@ -48,8 +50,8 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def sanitised(folder: Path, old: str = "", new: str = "") -> Path:
-    """A copy of the package with kernels that check themselves, `old` in them made `new`."""
+def sanitised(folder: Path, file: str = "row_gather.h", old: str = "", new: str = "") -> Path:
+    """A copy of the package with kernels that check themselves, `old` in `file` made `new`."""
     for name in ("nanobind", "cmake"):
         if importlib.util.find_spec(name) is None and shutil.which(name) is None:
             pytest.skip(f"{name} is not installed")
@@ -57,7 +59,7 @@ def sanitised(folder: Path, old: str = "", new: str = "") -> Path:
         pytest.skip("g++ is not installed")
     shutil.copytree(ROOT / "cimc", folder / "cimc", ignore=shutil.ignore_patterns("_native.*"))
     shutil.copyfile(ROOT / "CMakeLists.txt", folder / "CMakeLists.txt")
-    source = folder / "cimc" / "kernels" / "native" / "row_gather.h"
+    source = folder / "cimc" / "kernels" / "native" / file
     text = source.read_text("utf-8")
     assert old in text
     source.write_text(text.replace(old, new) if old else text, "utf-8")
@@ -68,7 +70,7 @@ def sanitised(folder: Path, old: str = "", new: str = "") -> Path:
 
 @pytest.mark.slow
 def test_no_invalid_access_or_undefined_behaviour(tmp_path: Path) -> None:
-    tests = str(ROOT / "tests" / "unit" / "test_compiled_kernels.py")
+    tests = [str(ROOT / "tests" / "unit" / f"test_compiled_{n}.py") for n in ("kernels", "layers")]
     command = [
         "-m",
         "pytest",
@@ -80,12 +82,25 @@ def test_no_invalid_access_or_undefined_behaviour(tmp_path: Path) -> None:
         str(ROOT / "pyproject.toml"),
     ]
     folder = sanitised(tmp_path)
-    done = run([*command, "-k", "compiled_equals or blocks or longest", tests], folder)
+    chosen = "compiled_equals or blocks or longest or layers_equal or meet"
+    done = run([*command, "-k", chosen, *tests], folder)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "passed" in done.stdout
 
 
 @pytest.mark.slow
-def test_a_planted_overrun_is_found(tmp_path: Path) -> None:
-    folder = sanitised(tmp_path, "workspace.get(total)", "workspace.get(total / 2)")
-    assert "heap-buffer-overflow" in run(["-c", PRODUCT], folder).stderr
+@pytest.mark.parametrize(
+    ("kernels", "file", "size", "less"),
+    [
+        ("portable", "row_gather.h", "workspace.get(total)", "workspace.get(total / 2)"),
+        ("avx512vbmi", "lanes_bytes.h", "columns * kMostByteVectors * kByteRows * 4", "columns"),
+    ],
+)
+def test_a_planted_overrun_is_found(
+    kernels: str, file: str, size: str, less: str, tmp_path: Path
+) -> None:
+    if kernels not in native.available():
+        pytest.skip(f"{kernels} cannot run")
+    folder = sanitised(tmp_path, file, size, less)
+    found = run(["-c", PRODUCT], folder, CIMC_KERNELS=kernels).stderr
+    assert "heap-buffer-overflow" in found

@@ -21,13 +21,15 @@ class OwnedWindows {
                int64_t run)
       : memory_(memory), pixels_(pixels) {
     const size_t size = memory.shape(1);
-    require(size && !(size & (size - 1)), "the size of a memory is not a power of two");
+    const bool wraps = size && !(size & (size - 1));
     require(run >= 1 && static_cast<size_t>(run) <= size, "a run is not in 1..memory");
     require(offsets.size() * static_cast<size_t>(run) < kLargest, "a window is too large");
     require(pixels.size() < kLargest && memory.shape(0) < kLargest, "there are too many windows");
     for (size_t i = 0; i < offsets.size(); i++) add(offsets.data()[i], static_cast<int>(run));
-    windows_ = {memory_.data(), size,          pixels_.data(), pixels_.size(),
-                runs_.data(),   runs_.size(),  static_cast<int>(offsets.size() * run)};
+    require(wraps || inside(), "a window is outside a memory that does not wrap");
+    windows_ = {memory_.data(), size,         wraps ? size - 1 : ~size_t{0},
+                pixels_.data(), pixels_.size(), runs_.data(),
+                runs_.size(),   static_cast<int>(offsets.size() * run)};
   }
   OwnedWindows(const OwnedWindows&) = delete;
   OwnedWindows& operator=(const OwnedWindows&) = delete;
@@ -37,6 +39,19 @@ class OwnedWindows {
   size_t rows() const { return items() * pixels_.size(); }
 
  private:
+  bool inside() const {
+    const int64_t size = static_cast<int64_t>(memory_.shape(1));
+    int64_t first = size, end = 0;
+    for (const Run& run : runs_) {
+      first = std::min(first, run.offset);
+      end = std::max(end, run.offset + run.length);
+    }
+    const int64_t* pixels = pixels_.data();
+    return std::all_of(pixels, pixels + pixels_.size(), [&](int64_t pixel) {
+      return runs_.empty() || (pixel + first >= 0 && pixel + end <= size);
+    });
+  }
+
   // Runs side by side are one.
   void add(int64_t offset, int length) {
     const size_t size = memory_.shape(1);

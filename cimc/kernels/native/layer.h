@@ -25,17 +25,16 @@ inline void copy_wrapped(uint8_t* to, const uint8_t* memory, size_t at, int leng
 }  // namespace
 
 void gather(const Windows& windows, size_t first, int rows, uint8_t* to) {
-  const size_t mask = windows.size - 1;
   for (size_t row = first; row < first + rows; row++) {
     const uint8_t* memory = windows.memory + row / windows.pixel_count * windows.size;
     const int64_t pixel = windows.pixels[row % windows.pixel_count];
     for (size_t i = 0; i < windows.run_count; i++) {
       const Run run = windows.runs[i];
-      const size_t at = static_cast<size_t>(pixel + run.offset) & mask;
+      const size_t at = static_cast<size_t>(pixel + run.offset) & windows.mask;
       if (at + run.length <= windows.size)
         copy(to, memory + at, run.length);
       else
-        copy_wrapped(to, memory, at, run.length, mask);
+        copy_wrapped(to, memory, at, run.length, windows.mask);
       to += run.length;
     }
   }

@@ -16,7 +16,8 @@ struct Run {
 // Activation codes [items * pixels, depth]: of each pixel the bytes at pixel + run.
 struct Windows {
   const uint8_t* memory;  // [items, size]
-  size_t size;            // a power of two; addresses wrap
+  size_t size;
+  size_t mask;            // addresses wrap: size - 1; or all ones where none is outside
   const int64_t* pixels;
   size_t pixel_count;
   const Run* runs;
