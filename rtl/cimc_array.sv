@@ -16,7 +16,7 @@ module cimc_array (
   // Requantisation parameters
   output logic                                 parameter_re_o,
   output logic                                 parameter_set_o,
-  output logic [$clog2(cimc_pkg::Outputs+1)-1:0]   parameter_group_o,
+  output logic [$clog2(2*cimc_pkg::Outputs+1)-1:0] parameter_group_o,
   input  logic [64*cimc_pkg::RequantLanes-1:0] parameters_i,
   // Row generators: bank b is bits b of each vector
   input  logic [cimc_pkg::Banks-1:0]                      row_we_i,
@@ -25,7 +25,7 @@ module cimc_array (
   // Activation buffer
   output logic                                       buffer_re_o,
   output logic [cimc_pkg::ActivationAddressBits-1:0] buffer_raddr_o,
-  input  logic [8*cimc_pkg::ReductionBanks-1:0]      buffer_rdata_i,
+  input  logic [8*cimc_pkg::WindowBytes-1:0]         buffer_rdata_i,
   output logic                                       buffer_we_o,
   output logic [cimc_pkg::ActivationAddressBits-1:0] buffer_waddr_o,
   output logic [8*cimc_pkg::RequantLanes-1:0]        buffer_wdata_o,
@@ -38,13 +38,17 @@ module cimc_array (
   localparam int PsumBits = cimc_pkg::PsumIndexBits;
   localparam int PixelBits = cimc_pkg::CMD_ARRAY_NX_W + cimc_pkg::CMD_ARRAY_NY_W;
   localparam int ClusterBits = 32 * cimc_pkg::Lanes;
+  localparam int WindowBytes = cimc_pkg::WindowBytes;
+  localparam int HalfEntries = (cimc_pkg::PsumEntries > 1) ? cimc_pkg::PsumEntries / 2 : 1;
+  localparam int HalfBits = (HalfEntries > 1) ? $clog2(HalfEntries) : 1;
 
   // Fields that are needed while the command runs
   logic [3:0] bits;
   logic [cimc_pkg::CMD_ARRAY_PC_BITS_W-1:0] pc_bits;
   logic [3:0] bits_q;
   logic [2:0] top_q;
-  logic       first_row_q, left_justify_q, signed_q, psum_in_q, psum_out_q;
+  logic       first_row_q, left_justify_q, signed_q, psum_in_q, psum_out_q, dual_q,
+                    wide_q;
   logic signed [cimc_pkg::CMD_ARRAY_A_ZERO_W-1:0] zero_q;
 
   assign bits    = command_i[cimc_pkg::CMD_ARRAY_BITS_LSB +: cimc_pkg::CMD_ARRAY_BITS_W];
@@ -60,6 +64,8 @@ module cimc_array (
       zero_q         <= command_i[cimc_pkg::CMD_ARRAY_A_ZERO_LSB +: cimc_pkg::CMD_ARRAY_A_ZERO_W];
       psum_in_q      <= command_i[cimc_pkg::CMD_ARRAY_PSUM_IN_LSB];
       psum_out_q     <= command_i[cimc_pkg::CMD_ARRAY_PSUM_OUT_LSB];
+      dual_q         <= command_i[cimc_pkg::CMD_ARRAY_DUAL_LSB];
+      wide_q         <= command_i[cimc_pkg::CMD_ARRAY_WIDE_LSB];
     end
   end
 
@@ -107,11 +113,12 @@ module cimc_array (
     row5_q  <= row4_q;
   end
 
-  // Stages 3 and 4: one decoder a reduction position, for the banks of every cluster
-  logic [8*ReductionBanks-1:0] codes_q;
-  logic [Window*ReductionBanks-1:0] wordlines5;
-  logic [OperandBits*ReductionBanks-1:0] operand5, operand6_q;
-  logic [ReductionBanks-1:0]   negative5, negative6_q, used5, used6_q;
+  // Stages 3 and 4: one decoder a reduction position, for the banks of every cluster. Where the
+  // clusters take further bytes (wide_q), those of other clusters work too.
+  logic [8*WindowBytes-1:0] codes_q;
+  logic [Window*WindowBytes-1:0] wordlines5;
+  logic [OperandBits*WindowBytes-1:0] operand5, operand6_q;
+  logic [WindowBytes-1:0]   negative5, negative6_q, used5, used6_q;
 
   always_ff @(posedge clk_i) begin
     if (valid_q[3]) codes_q <= buffer_rdata_i;
@@ -122,10 +129,10 @@ module cimc_array (
     end
   end
 
-  for (genvar c = 0; c < ReductionBanks; c++) begin : gen_decode
+  for (genvar c = 0; c < WindowBytes; c++) begin : gen_decode
     cimc_wordline_decode u_decode (
       .clk_i         (clk_i),
-      .valid_i       (valid_q[4]),
+      .valid_i       (valid_q[4] && (c < ReductionBanks || wide_q)),
       .code_i        (codes_q[8*c +: 8]),
       .mask_i        (mask4_q),
       .signed_i      (signed_q),
@@ -141,17 +148,45 @@ module cimc_array (
     assign used5[c] = |wordlines5[c*Window +: Window];
   end
 
-  // Stages 5 to 8, and the partial sums
-  logic [32*cimc_pkg::Outputs-1:0] hold;
-  logic                            hold8, psum_re, psum_we;
+  // Stages 5 to 8, and the partial sums. Their memory has two halves: one entry of both holds two
+  // accumulators a lane, else a half has its own entries.
+  logic [64*cimc_pkg::Outputs-1:0] hold;    // first those of first weights
+  logic                            hold8, psum_re, psum_we, psum_upper_q;
   logic [PsumBits-1:0]             psum_read_q, psum_write_q;
+  logic                            read_upper, write_upper;
+
+  assign read_upper  = 32'(psum_read_q) >= HalfEntries;
+  assign write_upper = 32'(psum_write_q) >= HalfEntries;
 
   assign hold8   = valid_q[8] && last_q[8] && !psum_out_q;
   assign psum_re = valid_q[7] && first_q[7] && psum_in_q;
 
   for (genvar k = 0; k < cimc_pkg::Clusters; k++) begin : gen_cluster
     logic [ReductionBanks*cimc_pkg::RowColumns-1:0] rows;
-    logic [ClusterBits-1:0] acc, psum;
+    logic [ClusterBits-1:0] acc, high_acc, lower_psum, upper_psum;
+    logic [Window*ReductionBanks-1:0]      own_wordlines;
+    logic [OperandBits*ReductionBanks-1:0] own_operand;
+    logic [ReductionBanks-1:0]             own_used5, own_used6, own_negative;
+
+    // Positions of this cluster: the first ones, or its own.
+    if (k > 0 && WindowBytes > ReductionBanks) begin : gen_own
+      localparam int First = k * ReductionBanks;
+      assign own_wordlines = wide_q ? wordlines5[First*Window +: Window*ReductionBanks]
+                                    : wordlines5[Window*ReductionBanks-1:0];
+      assign own_operand   = wide_q ? operand6_q[First*OperandBits +: OperandBits*ReductionBanks]
+                                    : operand6_q[OperandBits*ReductionBanks-1:0];
+      assign own_used5     = wide_q ? used5[First +: ReductionBanks] : used5[ReductionBanks-1:0];
+      assign own_used6     = wide_q ? used6_q[First +: ReductionBanks]
+                                    : used6_q[ReductionBanks-1:0];
+      assign own_negative  = wide_q ? negative6_q[First +: ReductionBanks]
+                                    : negative6_q[ReductionBanks-1:0];
+    end else begin : gen_first
+      assign own_wordlines = wordlines5[Window*ReductionBanks-1:0];
+      assign own_operand   = operand6_q[OperandBits*ReductionBanks-1:0];
+      assign own_used5     = used5[ReductionBanks-1:0];
+      assign own_used6     = used6_q[ReductionBanks-1:0];
+      assign own_negative  = negative6_q[ReductionBanks-1:0];
+    end
 
     for (genvar c = 0; c < ReductionBanks; c++) begin : gen_bank
       localparam int Bank = k * ReductionBanks + c;
@@ -160,9 +195,9 @@ module cimc_array (
         .we_i       (row_we_i[Bank]),
         .waddr_i    (row_addr_i[Bank*RowBits +: RowBits]),
         .wdata_i    (row_data_i[Bank*cimc_pkg::RowColumns +: cimc_pkg::RowColumns]),
-        .re_i       (valid_q[5] && used5[c]),
+        .re_i       (valid_q[5] && own_used5[c]),
         .raddr_i    (row5_q),
-        .wordlines_i(wordlines5[c*Window +: Window]),
+        .wordlines_i(own_wordlines[c*Window +: Window]),
         .rdata_o    (rows[c*cimc_pkg::RowColumns +: cimc_pkg::RowColumns])
       );
     end
@@ -171,32 +206,49 @@ module cimc_array (
       .Group(32'(cimc_pkg::ClusterGroups[8*k +: 8]))
     ) u_cluster (
       .clk_i           (clk_i),
+      .dual_i          (dual_q),
       .products_valid_i(valid_q[6]),
       .rows_i          (rows),
-      .used_i          (used6_q),
-      .operand_i       (operand6_q),
-      .negative_i      (negative6_q),
+      .used_i          (own_used6),
+      .operand_i       (own_operand),
+      .negative_i      (own_negative),
       .pairs_valid_i   (valid_q[7]),
       .sums_valid_i    (valid_q[8]),
       .first_i         (first_q[8]),
       .hold_i          (hold8),
       .psum_in_i       (psum_in_q),
-      .psum_i          (psum),
+      .psum_i          (psum_upper_q ? upper_psum : lower_psum),
+      .high_psum_i     (upper_psum),
       .acc_o           (acc),
-      .hold_o          (hold[k*ClusterBits +: ClusterBits])
+      .high_acc_o      (high_acc),
+      .hold_o          (hold[k*ClusterBits +: ClusterBits]),
+      .high_hold_o     (hold[(cimc_pkg::Clusters + k)*ClusterBits +: ClusterBits])
     );
 
     cimc_sram_1r1w #(
       .Width(ClusterBits),
-      .Depth(cimc_pkg::PsumEntries)
-    ) u_psum (
+      .Depth(HalfEntries)
+    ) u_lower_psum (
       .clk_i  (clk_i),
-      .we_i   (psum_we),
-      .waddr_i(psum_write_q),
+      .we_i   (psum_we && (dual_q || !write_upper)),
+      .waddr_i(HalfBits'(32'(psum_write_q) % HalfEntries)),
       .wdata_i(acc),
-      .re_i   (psum_re),
-      .raddr_i(psum_read_q),
-      .rdata_o(psum)
+      .re_i   (psum_re && (dual_q || !read_upper)),
+      .raddr_i(HalfBits'(32'(psum_read_q) % HalfEntries)),
+      .rdata_o(lower_psum)
+    );
+
+    cimc_sram_1r1w #(
+      .Width(ClusterBits),
+      .Depth(HalfEntries)
+    ) u_upper_psum (
+      .clk_i  (clk_i),
+      .we_i   (psum_we && (dual_q || write_upper)),
+      .waddr_i(HalfBits'(32'(psum_write_q) % HalfEntries)),
+      .wdata_i(dual_q ? high_acc : acc),
+      .re_i   (psum_re && (dual_q || read_upper)),
+      .raddr_i(HalfBits'(32'(psum_read_q) % HalfEntries)),
+      .rdata_o(upper_psum)
     );
   end
 
@@ -211,6 +263,7 @@ module cimc_array (
       psum_write_q <= command_i[cimc_pkg::CMD_ARRAY_PSUM_LSB +: PsumBits];
     end else begin
       if (psum_re) psum_read_q <= psum_read_q + 1'b1;
+      if (psum_re) psum_upper_q <= read_upper && !dual_q;
       if (psum_we) psum_write_q <= psum_write_q + 1'b1;
     end
   end

@@ -258,14 +258,14 @@ module cimc_core (
   );
 
   logic parameter_re, parameter_rset;
-  logic [$clog2(cimc_pkg::Outputs+1)-1:0]   parameter_group;
+  logic [$clog2(2*cimc_pkg::Outputs+1)-1:0] parameter_group;
   logic [64*cimc_pkg::RequantLanes-1:0] parameters;
 
   cimc_parameter_memory u_parameters (
     .clk_i   (clk_i),
     .we_i    (parameter_we),
     .wset_i  (parameter_wset),
-    .wbeat_i (dma_index[$clog2(cimc_pkg::Clusters*8)-1:0]),
+    .wbeat_i (dma_index[$clog2(cimc_pkg::Clusters*16)-1:0]),
     .wdata_i (dma_data),
     .re_i    (parameter_re),
     .rset_i  (parameter_rset),
@@ -274,16 +274,26 @@ module cimc_core (
   );
 
   // Row generators: one decoder of weight codes, one generator a bank
-  logic [8*cimc_pkg::Lanes-1:0]              magnitudes;
-  logic [cimc_pkg::Lanes-1:0]                signs;
+  logic [8*cimc_pkg::Lanes-1:0]              magnitudes, second_magnitudes;
+  logic [cimc_pkg::Lanes-1:0]                signs, second_signs;
   logic [cimc_pkg::Banks-1:0]                row_we;
   logic [cimc_pkg::Banks*RowBits-1:0]        row_addr;
   logic [cimc_pkg::Banks*cimc_pkg::RowColumns-1:0] row_data;
   logic [cimc_pkg::LaneColumns-1:0]          keep;
+  logic [cimc_pkg::LaneColumns/2-1:0]        half_keep;
   logic [2:0]                                top;
+  logic [cimc_pkg::CMD_LOAD_WEIGHTS_CUT_W-1:0]     cut;
+  logic [cimc_pkg::CMD_LOAD_WEIGHTS_PACKING_W-1:0] packing;
+  logic                                      two_banks, two_a_lane;
 
-  assign keep = {cimc_pkg::LaneColumns{1'b1}}
-                << running[cimc_pkg::CMD_LOAD_WEIGHTS_CUT_LSB +: cimc_pkg::CMD_LOAD_WEIGHTS_CUT_W];
+  assign cut        = running[cimc_pkg::CMD_LOAD_WEIGHTS_CUT_LSB
+                              +: cimc_pkg::CMD_LOAD_WEIGHTS_CUT_W];
+  assign packing    = running[cimc_pkg::CMD_LOAD_WEIGHTS_PACKING_LSB
+                              +: cimc_pkg::CMD_LOAD_WEIGHTS_PACKING_W];
+  assign two_banks  = packing == cimc_pkg::PACKING_BANKS;
+  assign two_a_lane = packing == cimc_pkg::PACKING_LANES;
+  assign half_keep  = {(cimc_pkg::LaneColumns/2){1'b1}} << cut;
+  assign keep       = two_a_lane ? {half_keep, half_keep} : {cimc_pkg::LaneColumns{1'b1}} << cut;
   assign top  = 3'(running[cimc_pkg::CMD_LOAD_WEIGHTS_BITS_LSB +: cimc_pkg::CMD_LOAD_WEIGHTS_BITS_W]
                  - 4'(running[cimc_pkg::CMD_LOAD_WEIGHTS_PC_BITS_LSB
                               +: cimc_pkg::CMD_LOAD_WEIGHTS_PC_BITS_W]));
@@ -291,20 +301,28 @@ module cimc_core (
   cimc_weight_decode u_weight_decode (
     .valid_i     (weight_valid),
     .codes_i     (dma_data),
+    .packed_i    (two_banks || two_a_lane),
     .signed_i    (running[cimc_pkg::CMD_LOAD_WEIGHTS_W_SIGNED_LSB]),
     .zero_i      (running[cimc_pkg::CMD_LOAD_WEIGHTS_W_ZERO_LSB
                           +: cimc_pkg::CMD_LOAD_WEIGHTS_W_ZERO_W]),
     .magnitudes_o(magnitudes),
-    .signs_o     (signs)
+    .signs_o     (signs),
+    .second_magnitudes_o(second_magnitudes),
+    .second_signs_o     (second_signs)
   );
 
   for (genvar b = 0; b < cimc_pkg::Banks; b++) begin : gen_rows
     cimc_row_generator u_row_generator (
       .clk_i       (clk_i),
       .rst_ni      (rst_ni),
-      .load_i      (weight_valid && weight_bank == cimc_pkg::BankBits'(b)),
+      .load_i      (weight_valid && (weight_bank == cimc_pkg::BankBits'(b)
+                                     || (two_banks && weight_bank == cimc_pkg::BankBits'(b ^ 1)))),
+      .take_second_i(two_banks && b % 2 == 1),
+      .dual_i      (two_a_lane),
       .magnitudes_i(magnitudes),
       .signs_i     (signs),
+      .second_magnitudes_i(second_magnitudes),
+      .second_signs_i     (second_signs),
       .row_i       (weight_row),
       .rows_i      (running[cimc_pkg::CMD_LOAD_WEIGHTS_ROWS_LSB
                             +: cimc_pkg::CMD_LOAD_WEIGHTS_ROWS_W]),
@@ -335,7 +353,7 @@ module cimc_core (
     .row_data_i       (row_data),
     .buffer_re_o      (array_re),
     .buffer_raddr_o   (array_raddr),
-    .buffer_rdata_i   (buffer_rdata[8*cimc_pkg::ReductionBanks-1:0]),
+    .buffer_rdata_i   (buffer_rdata[8*cimc_pkg::WindowBytes-1:0]),
     .buffer_we_o      (array_we),
     .buffer_waddr_o   (array_waddr),
     .buffer_wdata_o   (array_wdata),

@@ -53,8 +53,8 @@ module cimc_dma (
   localparam int WeightBits = cimc_pkg::CMD_LOAD_WEIGHTS_STEPS_W + BankShift;
   localparam int BeatEntries = BeatBytes / 4;       // of the step table
   localparam int LutBeats = 256 / BeatBytes;
-  localparam int ParameterBeats = cimc_pkg::Clusters * 8;
-
+  localparam int ParameterBeats = cimc_pkg::Clusters * 8;   // twice with two outputs a lane
+  localparam int PairShift = (BankShift > 0) ? BankShift - 1 : 0;
   localparam int VectorParameterBeats = 8;
 
   typedef enum logic [2:0] {OpFetch, OpLoad, OpStore, OpWeights, OpLut, OpTaps} op_e;
@@ -66,7 +66,7 @@ module cimc_dma (
   logic [cimc_pkg::CMD_LOAD_BUFFER_W-1:0]      buffer;
   logic [cimc_pkg::CMD_LOAD_BYTES_W-1:0]       bytes;
   logic [cimc_pkg::CMD_LOAD_WEIGHTS_STEPS_W-1:0] steps;
-  logic                                        has_params;
+  logic                                        has_params, two_banks, two_a_lane;
   logic [cimc_pkg::CMD_LOAD_TAPS_TAPS_W-1:0]   taps;
 
   assign opcode = command_i[cimc_pkg::CMD_OPCODE_LSB +: cimc_pkg::CMD_OPCODE_W];
@@ -76,6 +76,12 @@ module cimc_dma (
   assign steps  = command_i[cimc_pkg::CMD_LOAD_WEIGHTS_STEPS_LSB
                             +: cimc_pkg::CMD_LOAD_WEIGHTS_STEPS_W];
   assign has_params = command_i[cimc_pkg::CMD_LOAD_WEIGHTS_HAS_PARAMS_LSB];
+  assign two_banks  = command_i[cimc_pkg::CMD_LOAD_WEIGHTS_PACKING_LSB
+                                +: cimc_pkg::CMD_LOAD_WEIGHTS_PACKING_W]
+                      == cimc_pkg::PACKING_BANKS;
+  assign two_a_lane = command_i[cimc_pkg::CMD_LOAD_WEIGHTS_PACKING_LSB
+                                +: cimc_pkg::CMD_LOAD_WEIGHTS_PACKING_W]
+                      == cimc_pkg::PACKING_LANES;
   assign taps   = command_i[cimc_pkg::CMD_LOAD_TAPS_TAPS_LSB +: cimc_pkg::CMD_LOAD_TAPS_TAPS_W];
 
   // Fields of the running command
@@ -112,7 +118,7 @@ module cimc_dma (
       OpLut:     start_beats = CountBits'(LutBeats);
       OpWeights: start_beats = ((CountBits'(steps) + CountBits'(BeatEntries - 1))
                                 >> $clog2(BeatEntries))
-                               + (has_params ? CountBits'(ParameterBeats) : '0);
+                               + (has_params ? CountBits'(ParameterBeats) << two_a_lane : '0);
       OpTaps:    start_beats = CountBits'(taps) + CountBits'(VectorParameterBeats);
       default:   start_beats = CountBits'(({1'b0, bytes}
                                            + (cimc_pkg::CMD_LOAD_BYTES_W+1)'(dram[IndexBits-1:0])
@@ -120,6 +126,10 @@ module cimc_dma (
                                           >> IndexBits);
     endcase
   end
+
+  logic [WeightBits-1:0] start_weights;   // weight beats
+
+  assign start_weights = WeightBits'(steps) << (two_banks ? PairShift : BankShift);
 
   // Asking side
   op_e                   op_q;
@@ -138,7 +148,7 @@ module cimc_dma (
       ask_body_q <= '0;
     end else if (start_i) begin
       ask_head_q <= start_beats;
-      ask_body_q <= (start_op == OpWeights) ? WeightBits'(steps) << BankShift : '0;
+      ask_body_q <= (start_op == OpWeights) ? start_weights : '0;
     end else begin
       if (ask_head) ask_head_q <= ask_head_q - 1'b1;
       if (ask_body) ask_body_q <= ask_body_q - 1'b1;
@@ -207,7 +217,7 @@ module cimc_dma (
       take_body_q <= '0;
     end else if (start_i) begin
       take_head_q <= start_beats;
-      take_body_q <= WeightBits'(steps) << BankShift;
+      take_body_q <= start_weights;
     end else begin
       if (take_head) take_head_q <= take_head_q - 1'b1;
       if (take_body) take_body_q <= take_body_q - 1'b1;
@@ -271,23 +281,26 @@ module cimc_dma (
     mem_req_wstrb_o = strobe;
   end
 
-  // Weights: bank after bank, then the rows of the next step
+  // Weights: bank after bank, or two and two, then the rows of the next step
   logic [cimc_pkg::BankBits-1:0]    bank_q;
+  logic                             two_banks_q;
   logic [cimc_pkg::BankRowBits-1:0] row_q;
   logic                             last_bank;
 
-  assign last_bank      = bank_q == cimc_pkg::BankBits'(cimc_pkg::Banks - 1);
+  assign last_bank      = (bank_q | cimc_pkg::BankBits'(two_banks_q))
+                          == cimc_pkg::BankBits'(cimc_pkg::Banks - 1);
   assign weight_valid_o = take_body;
   assign weight_bank_o  = bank_q;
   assign weight_row_o   = row_q;
 
   always_ff @(posedge clk_i) begin
     if (start_i) begin
+      two_banks_q <= two_banks;
       bank_q <= '0;
       row_q  <= cimc_pkg::BankRowBits'(command_i[cimc_pkg::CMD_LOAD_WEIGHTS_ROW_BASE_LSB
                                                  +: cimc_pkg::CMD_LOAD_WEIGHTS_ROW_BASE_W]);
     end else if (take_body) begin
-      bank_q <= last_bank ? '0 : bank_q + 1'b1;
+      bank_q <= last_bank ? '0 : bank_q + (cimc_pkg::BankBits'(1) << two_banks_q);
       if (last_bank) row_q <= row_q + cimc_pkg::BankRowBits'(rows);
     end
   end

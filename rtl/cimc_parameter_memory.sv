@@ -1,14 +1,14 @@
-// Requantisation parameters: two sets of 8 bytes an output, filled by beats, read by groups of
-// the lanes that the post-processor does together.
+// Requantisation parameters: two sets of 8 bytes an output (two outputs a lane), filled by beats,
+// read by groups of the lanes that the post-processor does together.
 module cimc_parameter_memory (
   input  logic                            clk_i,
   input  logic                            we_i,
   input  logic                            wset_i,
-  input  logic [$clog2(cimc_pkg::Clusters * 8)-1:0] wbeat_i,  // beats of a set
+  input  logic [$clog2(cimc_pkg::Clusters * 16)-1:0] wbeat_i,  // beats of a set
   input  logic [cimc_pkg::BeatBits-1:0]   wdata_i,
   input  logic                            re_i,
   input  logic                            rset_i,
-  input  logic [$clog2(cimc_pkg::Outputs + 1)-1:0] rgroup_i,
+  input  logic [$clog2(2 * cimc_pkg::Outputs + 1)-1:0] rgroup_i,
   output logic [64*cimc_pkg::RequantLanes-1:0]     rdata_o
 );
   // A group is several beats, or a beat is several groups.
@@ -16,7 +16,7 @@ module cimc_parameter_memory (
   localparam int BeatBits = cimc_pkg::BeatBits;
   localparam int Parts = (GroupBits > BeatBits) ? GroupBits / BeatBits : 1;
   localparam int Groups = (BeatBits > GroupBits) ? BeatBits / GroupBits : 1;
-  localparam int Rows = cimc_pkg::Clusters * 8 / Parts;  // of a set
+  localparam int Rows = cimc_pkg::Clusters * 16 / Parts;  // of a set
   localparam int RowBits = (Rows > 1) ? $clog2(Rows) : 1;
   localparam int SelectBits = (Groups > 1) ? $clog2(Groups) : 1;
 

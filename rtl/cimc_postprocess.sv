@@ -8,11 +8,11 @@ module cimc_postprocess (
   input  logic                                 start_i,
   input  logic [cimc_pkg::CMD_ARRAY_ANY_W-1:0] command_i,
   input  logic                                 pixel_i,
-  input  logic [32*cimc_pkg::Outputs-1:0]      hold_i,
+  input  logic [64*cimc_pkg::Outputs-1:0]      hold_i,     // two outputs a lane
   // Parameters
   output logic                                 parameter_re_o,
   output logic                                 parameter_set_o,
-  output logic [$clog2(cimc_pkg::Outputs+1)-1:0]   parameter_group_o,
+  output logic [$clog2(2*cimc_pkg::Outputs+1)-1:0] parameter_group_o,
   input  logic [64*cimc_pkg::RequantLanes-1:0] parameters_i,
   // Write port of the activation buffer
   output logic                                       we_o,
@@ -23,7 +23,7 @@ module cimc_postprocess (
   output logic                                       pixel_done_o
 );
   localparam int Group = cimc_pkg::RequantLanes;
-  localparam int GroupBits = $clog2(cimc_pkg::Outputs + 1);
+  localparam int GroupBits = $clog2(2 * cimc_pkg::Outputs + 1);
   localparam int AddressBits = cimc_pkg::ActivationAddressBits;
   localparam int CountBits = cimc_pkg::CMD_ARRAY_NX_W;
   localparam int LaneBits = cimc_pkg::CMD_ARRAY_LANES_W;
@@ -35,6 +35,7 @@ module cimc_postprocess (
   logic [LaneBits-1:0]        lanes_q;
   logic [GroupBits-1:0]       last_group_q;
   logic signed [ByteBits-1:0] zero_q, low_q, high_q;
+  logic                       wide_q;
   logic [LaneBits-1:0]        lanes;
 
   assign lanes = command_i[cimc_pkg::CMD_ARRAY_LANES_LSB +: LaneBits];
@@ -49,6 +50,7 @@ module cimc_postprocess (
       zero_q          <= command_i[cimc_pkg::CMD_ARRAY_Y_ZERO_LSB +: ByteBits];
       low_q           <= command_i[cimc_pkg::CMD_ARRAY_LOW_LSB +: ByteBits];
       high_q          <= command_i[cimc_pkg::CMD_ARRAY_HIGH_LSB +: ByteBits];
+      wide_q          <= command_i[cimc_pkg::CMD_ARRAY_WIDE_LSB];
       parameter_set_o <= command_i[cimc_pkg::CMD_ARRAY_PARAM_SET_LSB];
     end
   end
@@ -74,11 +76,23 @@ module cimc_postprocess (
   assign parameter_re_o    = active_q;
   assign parameter_group_o = group_q;
 
+  localparam int LaneGroups = cimc_pkg::Lanes / Group;
+
   logic [32*Group-1:0] acc;
+  int                  half;
 
   always_comb begin
-    acc = '0;
-    if (active_q) begin
+    acc  = '0;
+    half = (32'(group_q) >= LaneGroups) ? cimc_pkg::Outputs : 0;
+    if (active_q && wide_q) begin
+      // Sums of an output in all clusters; those of second weights lie behind all first ones.
+      for (int k = 0; k < cimc_pkg::Clusters; k++) begin
+        for (int l = 0; l < Group; l++) begin
+          acc[32*l +: 32] = acc[32*l +: 32]
+            + hold_i[32*(half + k*cimc_pkg::Lanes + Group*(32'(group_q) % LaneGroups) + l) +: 32];
+        end
+      end
+    end else if (active_q) begin
       acc = hold_i[32*Group*32'(group_q) +: 32*Group];
     end
   end

@@ -13,6 +13,7 @@ from cimc.passes.depthwise import VECTOR_MULTIPLIER
 from cimc.passes.predict_errors import LayerError
 from cimc.targets import Geometry
 from cimc.targets.isa import Command, Opcode
+from cimc.targets.packing import LaneUse, WeightPacking, step_beats
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,10 @@ class LayerReport:
     reads: int | None
     weight_bits: int | None
     activation_bits: int | None
+    packing: str | None
+    pixels_together: int | None
+    wide: bool | None
+    weight_bytes: int
     tiles: int
     cycles: int
     products_per_cycle: int
@@ -76,6 +81,7 @@ class _Work:
     activation_bits: int | None = None
     peak: int = 0
     """Products a cycle of the unit that does it."""
+    use: LaneUse | None = None
 
 
 def _work(op: InputOp | OutputOp | LayerOp, geometry: Geometry) -> _Work:
@@ -84,13 +90,16 @@ def _work(op: InputOp | OutputOp | LayerOp, geometry: Geometry) -> _Work:
             name = op.multiplier.data
             widths = op.stored_bits.value.data, op.broadcast_bits.value.data
             config = get_multiplier(name).array_config(*widths)
-            rows, reads, peak = config.rows, config.reads, geometry.products_per_cycle
+            assert op.tiling is not None
+            rows, reads, use = config.rows, config.reads, op.tiling.use
+            peak = geometry.products_per_cycle * (2 if use.dual else 1)
         case DepthwiseOp():
             name, rows, reads, peak = VECTOR_MULTIPLIER, None, 1, geometry.beat_bytes
+            use = None
         case _:
             return _Work()
     bits = op.weight_bits.value.data, op.activation_bits.value.data
-    return _Work(layer_macs(op), name, rows, reads, *bits, peak)
+    return _Work(layer_macs(op), name, rows, reads, *bits, peak, use)
 
 
 def _layer_report(
@@ -122,6 +131,10 @@ def _layer_report(
         reads=work.reads,
         weight_bits=work.weight_bits,
         activation_bits=work.activation_bits,
+        packing=work.use and work.use.packing.name.lower(),
+        pixels_together=work.use and work.use.pixels,
+        wide=work.use and work.use.wide,
+        weight_bytes=sum(_weight_bytes(c, geometry) for c in commands),
         tiles=sum(c.opcode in (Opcode.LOAD_WEIGHTS, Opcode.LOAD_TAPS) for c in commands),
         cycles=cycles,
         products_per_cycle=peak,
@@ -133,6 +146,18 @@ def _layer_report(
         array_cycles=sum(n * c["period"] for n, c in zip(pixels, arrays, strict=True)),
         **asdict(errors.get(nodes[0], LayerError()) if macs else LayerError()),
     )
+
+
+def _weight_bytes(command: Command, geometry: Geometry) -> int:
+    """Bytes of weights that `command` moves, without step offsets and parameters."""
+    match command.opcode:
+        case Opcode.LOAD_WEIGHTS:
+            beats = command["steps"] * step_beats(geometry, WeightPacking(command["packing"]))
+        case Opcode.LOAD_TAPS:
+            beats = command["taps"]
+        case _:
+            return 0
+    return beats * geometry.beat_bytes
 
 
 def _chw(region: Region) -> list[int]:

@@ -20,6 +20,7 @@ from cimc.targets.isa import (
     VectorOp,
     layout,
 )
+from cimc.targets.packing import WeightPacking, window_bytes
 
 TEMPLATE = "cimc_pkg.sv.j2"
 
@@ -40,6 +41,7 @@ def rtl_package(target: Target) -> str:
         groups=cluster_groups(target),
         opcodes=[(f"OP_{op.name}", int(op)) for op in Opcode],
         vector_ops=[(f"VOP_{op.name}", int(op)) for op in VectorOp],
+        packings=[(f"PACKING_{p.name}", int(p)) for p in WeightPacking],
         fields=field_constants(),
     )
 
@@ -68,7 +70,7 @@ def check_geometry(target: Target) -> None:
         raise CimcError(f"geometry: block_commands={geometry.block_commands} is below 4")
     if geometry.outputs > 255:
         raise CimcError(
-            f"geometry: {geometry.outputs} outputs exceed command field ARRAY.lanes (255)"
+            f"geometry: {geometry.outputs} outputs exceed half of command field ARRAY.lanes (255)"
         )
     if target.multipliers and geometry.lane_columns < MAGNITUDE_BITS:
         raise CimcError(
@@ -119,6 +121,7 @@ def sizes(target: Target) -> list[tuple[str, int, str]]:
         ("OperandBits", operand_bits(target), "of an activation, beside the row that it reads"),
         ("RowColumns", g.lanes * (g.lane_columns + 1), "magnitudes, above them the signs"),
         ("WordlineWindow", g.wordline_window, "rows that one read can combine"),
+        ("WindowBytes", window_bytes(g), "activation bytes that one access may read"),
         ("Outputs", g.outputs, "output channels computed at once"),
         ("BeatBytes", g.beat_bytes, ""),
         ("BeatBits", 8 * g.beat_bytes, ""),
@@ -144,8 +147,10 @@ def sizes(target: Target) -> list[tuple[str, int, str]]:
 
 
 def table_beats(g: Geometry) -> int:
-    """Beats of the longest of: a block of commands, the look-up table, a parameter set."""
-    return max(g.block_commands * COMMAND_BYTES, 256, 8 * g.outputs) // g.beat_bytes
+    """Beats of the longest of: a block of commands, the look-up table, a parameter set (of two
+    outputs a lane).
+    """
+    return max(g.block_commands * COMMAND_BYTES, 256, 16 * g.outputs) // g.beat_bytes
 
 
 def field_constants() -> list[tuple[str, int, int]]:

@@ -20,6 +20,7 @@ from cimc.targets.isa import (
     Unit,
     VectorOp,
 )
+from cimc.targets.packing import WeightPacking, parameter_lanes, step_beats
 
 _TOKEN_LIMIT = 255
 _WINDOW_OPS = (VectorOp.MAX, VectorOp.SUM, VectorOp.DEPTHWISE)
@@ -66,9 +67,11 @@ def duration(command: Command, target: Target) -> int:
         case Opcode.LOAD_TAPS:
             return command["taps"] + PARAMETER_BYTES + t.memory_latency + 1
         case Opcode.LOAD_WEIGHTS:
+            packing = WeightPacking(command["packing"])
             head = -(-4 * command["steps"] // beat)
-            head += -(-8 * g.outputs // beat) if command["has_params"] else 0
-            gaps = (command["steps"] * g.banks - 1) * command["pace"]
+            if command["has_params"]:
+                head += -(-PARAMETER_BYTES * parameter_lanes(g, packing) // beat)
+            gaps = (command["steps"] * step_beats(g, packing) - 1) * command["pace"]
             return head + 1 + gaps + t.memory_latency + command["rows"] + 1
         case Opcode.ARRAY:
             pixels = (command["nx"] * command["ny"] - 1) * command["period"]

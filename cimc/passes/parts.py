@@ -100,7 +100,9 @@ def _tile_rows(op: ConvOp, geometry: Geometry) -> list[range]:
     """Rows that each weight tile reads, from that of the window's first pixel."""
     assert op.tiling is not None
     pitch = act_type(op.x).pitch
-    steps = reduction_steps(op, geometry.reduction_banks, output_groups(op, geometry)[0])
+    use = op.tiling.use
+    outputs = output_groups(op, geometry, use)[0]
+    steps = reduction_steps(op, use.window_bytes(geometry), outputs, use.pixels)
     first = steps.offsets
     last = first + (steps.taps >= 0).sum(axis=1) - 1
     found: list[range] = []

@@ -97,6 +97,7 @@ class Quantiser:
         self.codes: dict[SSAValue[Any], SSAValue[Any]] = {}
         self.floats: dict[SSAValue[Any], SSAValue[Any]] = {}
         self.bits: dict[SSAValue[Any], int] = {}
+        self.fewer: dict[tuple[SSAValue[Any], int], SSAValue[Any]] = {}
         self.block = Block()
 
     def run(self) -> FuncOp:
@@ -131,7 +132,10 @@ class Quantiser:
         return new
 
     def find_bits(self) -> None:
-        """Bits of every tensor: the most that a layer among its readers wants, else 8."""
+        """Bits of every tensor: the most that one of its readers wants.
+
+        A layer that wants fewer reads a copy of fewer bits (`with_fewer_bits`).
+        """
         for op in reversed(list(self.function.body.block.ops)):
             for operand in op.operands:
                 wanted = 8
@@ -195,9 +199,13 @@ class Quantiser:
         return NameLoc(StringAttr(name), UnknownLoc())
 
     def type_of(
-        self, value: SSAValue[Any], seen: Attribute | None, histogram: Attribute | None
+        self,
+        value: SSAValue[Any],
+        seen: Attribute | None,
+        histogram: Attribute | None,
+        bits: int | None = None,
     ) -> QuantType:
-        """Type of the codes of `value` from what calibration has seen in it."""
+        """Type of the codes of `value`, of `bits` or its own bits, from what calibration saw."""
         if not isinstance(seen, DenseArrayBase):
             if not isinstance(value.owner, Operation):
                 raise pass_fail(self.function, "arg_ranges is missing; run calibrate first")
@@ -208,7 +216,7 @@ class Quantiser:
         counts = None
         if self.clip and isinstance(histogram, BlobAttr):
             counts = self.weights.get(histogram.key.data)
-        return activation_type(low, high, self.bits.get(value, 8), counts)
+        return activation_type(low, high, bits or self.bits.get(value, 8), counts)
 
     def real(self, value: SSAValue[Any], user: Operation) -> SSAValue[Any]:
         """`value` as floats, for the host."""
@@ -255,6 +263,11 @@ class Quantiser:
     def quantised(self, op: NnOp) -> list[NnOp]:
         """The quantised form of `op`."""
         operands = [self.integers(operand) for operand in op.operands]
+        bits = self.bits.get(op.operands[0], 8)
+        if isinstance(op, WeightedOp) and op.activation_bits is not None:
+            wanted = op.activation_bits.value.data
+            operands[0] = self.with_fewer_bits(op.operands[0], wanted, op)
+            bits = min(bits, wanted)
         given = grid_of_readers(op.y)
         if isinstance(op, KEEPS):
             kind = quant_of(operands[0])
@@ -265,7 +278,26 @@ class Quantiser:
         else:
             y = self.type_of(op.y, op.value_range, op.histogram)
             ends = code_range(y, self.bits.get(op.y, 8))
-        return self.forms.form(op, operands, y, ends, self.bits.get(op.operands[0], 8))
+        return self.forms.form(op, operands, y, ends, bits)
+
+    def with_fewer_bits(self, value: SSAValue[Any], bits: int, user: Operation) -> SSAValue[Any]:
+        """Codes of `value` of at most `bits` bits, where calibration has seen it.
+
+        Made once, in front of the first `user`; the other readers keep theirs.
+        """
+        codes, source = self.codes[value], value
+        while isinstance(source.owner, KEEPS):
+            source = source.owner.x
+        seen, histogram = self.seen_in(source)
+        if bits >= self.bits.get(value, 8) or not isinstance(seen, DenseArrayBase):
+            return codes
+        if (value, bits) not in self.fewer:
+            y = self.type_of(source, seen, histogram, bits)
+            for each in recode(codes, y, code_range(y, bits)):
+                each.location = user.location
+                self.block.add_op(each)
+                self.fewer[value, bits] = each.y
+        return self.fewer[value, bits]
 
     def keep(self, op: Operation) -> None:
         """Append `op`, which arrived quantised, as it is."""

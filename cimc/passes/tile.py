@@ -18,8 +18,17 @@ from cimc.diagnostics import pass_fail
 from cimc.dialects.cim import ConvOp, TilingAttr, act_type
 from cimc.multipliers import get as get_multiplier
 from cimc.passes.context import cim_context
-from cimc.passes.reduction import output_groups, reduction_steps
+from cimc.passes.reduction import output_groups, pixel_counts, reduction_steps
+from cimc.passes.tile_cost import tiling_cost
 from cimc.targets import Geometry, Target
+from cimc.targets.packing import (
+    PACKED_BITS,
+    LaneUse,
+    WeightPacking,
+    half_lane_bits,
+    psum_pixels,
+    window_bytes,
+)
 
 MAX_PIXELS_PER_AXIS = 4095
 """Limit of the nx and ny fields of an ARRAY command (cimc/targets/isa.py)."""
@@ -54,30 +63,81 @@ def _equal_parts(total: int, limit: int) -> list[int]:
     return [small + 1] * larger + [small] * (count - larger)
 
 
-def _block(height: int, width: int, entries: int) -> tuple[int, int]:
-    """Height and width of pixel blocks of at most `entries` pixels, whole rows when possible."""
-    if width > entries:
-        return 1, max(_equal_parts(width, entries))
-    return max(_equal_parts(height, max(1, entries // width))), width
+def _block(height: int, width: int, entries: int, pixels: int) -> tuple[int, int]:
+    """Height and width of blocks of at most `entries` runs of `pixels` pixels, whole lines when
+    possible.
+    """
+    runs = width // pixels
+    if runs > entries:
+        return 1, pixels * max(_equal_parts(runs, entries))
+    return max(_equal_parts(height, max(1, entries // runs))), width
+
+
+def packings(op: ConvOp, geometry: Geometry) -> list[WeightPacking]:
+    """How weights of `op` can share bytes and lanes of the array."""
+    found = [WeightPacking.BYTES]
+    # Codes of `stored_bits` and a sign: those of more magnitude have an imported range.
+    if op.weight_zero.value.data != 0 or op.stored_bits.value.data > PACKED_BITS - 1:
+        return found
+    if geometry.banks % 2 == 0:
+        found.append(WeightPacking.BANKS)
+    product = op.stored_bits.value.data + op.broadcast_bits.value.data
+    if product <= half_lane_bits(geometry) and psum_pixels(geometry, WeightPacking.LANES):
+        found.append(WeightPacking.LANES)
+    return found
+
+
+def lane_uses(op: ConvOp, target: Target) -> list[LaneUse]:
+    """What `op` can make of banks and lanes."""
+    geometry = target.geometry
+    reaches = [False]
+    if window_bytes(geometry) > geometry.reduction_banks and len(target.groups) == 1:
+        reaches.append(True)
+    return [
+        LaneUse(packing, pixels, wide)
+        for packing in packings(op, geometry)
+        for wide in reaches
+        for pixels in pixel_counts(op, LaneUse(packing, 1, wide).outputs(geometry))
+    ]
 
 
 @dataclass(frozen=True)
 class TilePass(ModulePass):
-    """Sets `tiling` on every `cim.conv`; options lower the limits of the target, for tests."""
+    """Sets `tiling` on every `cim.conv`; options lower the limits of the target, for tests.
+
+    Of all uses of the lanes (weights packed or not, pixels computed together, clusters that take
+    further bytes) it is the one whose weight loads and array passes, which overlap, need the fewest
+    cycles; of equal ones the one with fewer bytes to load. `packing` (bytes, banks, lanes),
+    `pixels` and `wide` (0, 1) fix a part of that for the layers that can have it.
+    """
 
     name = "cim-tile"
 
     max_steps: int | None = None
     max_pixels: int | None = None
+    packing: str | None = None
+    pixels: int | None = None
+    wide: int | None = None
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         target = cim_context(ctx).target
         for conv in op.walk():
             if isinstance(conv, ConvOp):
                 check_array(conv, target)
-                conv.tiling = self._tiling(conv, target.geometry)
+                conv.tiling = self._best(conv, target)
 
-    def _tiling(self, conv: ConvOp, geometry: Geometry) -> TilingAttr:
+    def _best(self, conv: ConvOp, target: Target) -> TilingAttr:
+        tilings = [self._tiling(conv, target.geometry, use) for use in self._wanted(conv, target)]
+        return min(tilings, key=lambda tiling: tiling_cost(conv, tiling, target))
+
+    def _wanted(self, conv: ConvOp, target: Target) -> list[LaneUse]:
+        """The uses that the options leave; one that no use has is not asked for."""
+        uses = lane_uses(conv, target)
+        kept = [use for use in uses if use.packing.name.lower() == self.packing] or uses
+        kept = [use for use in kept if use.pixels == self.pixels] or kept
+        return [use for use in kept if use.wide == self.wide] or kept
+
+    def _tiling(self, conv: ConvOp, geometry: Geometry, use: LaneUse) -> TilingAttr:
         half = geometry.bank_rows // 2
         rows = rows_of(conv)
         if rows > half:
@@ -87,11 +147,12 @@ class TilePass(ModulePass):
                 f"has {half}; choose another multiplier or a target with more rows",
             )
         fits = min(half // rows, geometry.step_entries // 2, self.max_steps or half)
-        outputs = output_groups(conv, geometry)[0]
-        steps = len(reduction_steps(conv, geometry.reduction_banks, outputs))
+        outputs = output_groups(conv, geometry, use)[0]
+        steps = len(reduction_steps(conv, use.window_bytes(geometry), outputs, use.pixels))
         tiles = _equal_parts(steps, fits)
         height, width, _ = act_type(conv.y).hwc
-        pixels = min(geometry.psum_entries, self.max_pixels or geometry.psum_entries)
-        block = _block(height, width, pixels) if len(tiles) > 1 else (height, width)
+        entries = min(psum_pixels(geometry, use.packing), self.max_pixels or geometry.psum_entries)
+        many = len(tiles) > 1
+        block = _block(height, width, entries, use.pixels) if many else (height, width)
         limit = MAX_PIXELS_PER_AXIS
-        return TilingAttr.of(tiles, (min(block[0], limit), min(block[1], limit)))
+        return TilingAttr.of(tiles, (min(block[0], limit), min(block[1], limit * use.pixels)), use)

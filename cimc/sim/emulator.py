@@ -27,8 +27,16 @@ from cimc.sim.emulator_memory import (
 from cimc.sim.emulator_replay import ProgramMemory, Replay
 from cimc.sim.emulator_rows import Banks, RowConfig
 from cimc.sim.emulator_vector import VectorState, load_taps, run_vector
+from cimc.sim.emulator_weights import weight_codes, weight_packing
 from cimc.targets import Geometry, Target
 from cimc.targets.isa import COMMAND_BYTES, PARAMETER_BYTES, Command, Opcode, decode
+from cimc.targets.packing import (
+    WeightPacking,
+    half_lane_bits,
+    parameter_lanes,
+    step_beats,
+    weight_pace,
+)
 
 __all__ = ["Emulator", "EmulatorRun", "MachineFault", "batch_limit"]
 
@@ -87,7 +95,7 @@ class Emulator:
             [nothing, nothing],
         )
         psums = untouched_bytes(4 * batch * g.psum_entries * g.outputs)
-        zero = Parameters.decode(np.zeros(8 * g.outputs, np.uint8))
+        zero = Parameters.decode(np.zeros(2 * PARAMETER_BYTES * g.outputs, np.uint8))
         self._array = ArrayState(
             g,
             self._buffer,
@@ -207,24 +215,30 @@ class Emulator:
     def _load_weights(self, command: Command) -> None:
         g, state = self.target.geometry, self._array
         steps, base = command["steps"], command["step_base"]
-        config = RowConfig(*(command[n] for n in ("bits", "pc_bits", "first_row", "cut")))
+        packing = weight_packing(g, command)
+        dual = packing is WeightPacking.LANES
+        bits, pc_bits = command["bits"], command["pc_bits"]
+        config = RowConfig(bits, pc_bits, command["first_row"], command["cut"], dual)
         if not state.replay.knows(command):
             _check_load(g, command, config)
         entries = -(-4 * steps // g.beat_bytes) * g.beat_bytes // 4
-        params = 8 * g.outputs if command["has_params"] else 0
-        size = 4 * entries + params + steps * g.banks * g.lanes
+        params = PARAMETER_BYTES * parameter_lanes(g, packing) if command["has_params"] else 0
+        size = 4 * entries + params + steps * step_beats(g, packing) * g.beat_bytes
         data = self._common(command["dram"], size)
         # Only the low 20 bits count, since addresses wrap at 2^20 bytes or less.
         state.steps[base : base + entries] = data[: 4 * entries].view("<u4")
         if params:
-            lanes = data[4 * entries : 4 * entries + params]
-            state.parameters[command["param_set"]] = Parameters.decode(lanes)
+            kept, lanes = command["param_set"], data[4 * entries : 4 * entries + params]
+            state.parameters[kept] = state.parameters[kept].overwritten(lanes)
 
         def store(weights: Bytes) -> None:
-            codes = weights.reshape(steps, g.banks, g.lanes)
-            signed = codes.view(np.int8) if command["w_signed"] else codes
-            parts = sign_magnitude(signed, command["w_zero"])
-            state.banks.store(command["row_base"], config, *parts)
+            codes = weight_codes(g, packing, weights, bool(command["w_signed"]))
+            magnitude, negative = sign_magnitude(codes, command["w_zero"])
+            if dual:
+                largest = int(magnitude.max())
+                fits = largest.bit_length() + bits <= half_lane_bits(g)
+                require(fits, f"products of weight {largest} do not fit half a lane")
+            state.banks.store(command["row_base"], config, magnitude, negative)
 
         state.replay.load(command, data[4 * entries + params :], store)
 
@@ -242,6 +256,7 @@ def _decode(block: bytes, at: int, number: int) -> Command:
 
 def _check_load(geometry: Geometry, command: Command, config: RowConfig) -> None:
     steps, base = command["steps"], command["step_base"]
+    packing = weight_packing(geometry, command)
     per_beat = max(1, geometry.beat_bytes // 4)
     require(steps >= 1, "steps must be positive")
     require(base % per_beat == 0, f"step_base={base} is not a multiple of {per_beat}")
@@ -249,5 +264,5 @@ def _check_load(geometry: Geometry, command: Command, config: RowConfig) -> None
     require(last <= geometry.step_entries, f"steps pass the {geometry.step_entries} entries")
     rows = command["rows"]
     require(rows == config.rows, f"rows={rows}, the row-group has {config.rows}")
-    least = -(-rows // geometry.banks)
+    least = weight_pace(geometry, packing, rows)
     require(command["pace"] >= least, f"pace={command['pace']} is below {least}")

@@ -24,6 +24,7 @@ from cimc.sim.emulator_replay import Replay
 from cimc.sim.emulator_rows import Banks, DecodeConfig, Pattern, product_table
 from cimc.targets import Geometry
 from cimc.targets.isa import Command
+from cimc.targets.packing import WeightPacking, psum_pixels
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,14 @@ class Parameters:
             (word >> np.uint64(56) & np.uint64(0x3F)).astype(np.int64),
         )
 
+    def overwritten(self, data: Bytes) -> Parameters:
+        """These with the first lanes replaced by those of a tile [lanes * 8]."""
+        new = Parameters.decode(data)
+        count = len(new.bias)
+        bias = np.concatenate([new.bias, self.bias[count:]])
+        multiplier = np.concatenate([new.multiplier, self.multiplier[count:]])
+        return Parameters(bias, multiplier, np.concatenate([new.shift, self.shift[count:]]))
+
 
 @dataclass
 class ArrayState:
@@ -55,6 +64,7 @@ class ArrayState:
     steps: NDArray[np.int64]
     """Step table [step_entries], byte offsets."""
     parameters: list[Parameters]
+    """Two sets of 2 * outputs lanes."""
     psums: NDArray[np.int32]
     """[batch, psum_entries, outputs]"""
     replay: Replay[Product]
@@ -84,23 +94,77 @@ def run_array(state: ArrayState, command: Command) -> None:
     Raises:
         MachineFault: a field is outside what docs/machine.md defines.
     """
-    lanes = slice(state.geometry.outputs if command["psum_out"] else command["lanes"])
 
     def find() -> Product:
         _check(state.geometry, command)
-        return _product(state, command, lanes)
+        return _passes(state, command)
 
-    product = state.replay.product(command, find)
-    windows = _windows(state, command)
-    finish = _finish(state, command, len(windows.pixels), lanes)
-    product.run(windows, finish)
-    if finish.codes is not None:
+    codes = [_run_pass(state, command, each) for each in state.replay.product(command, find)]
+    if not command["psum_out"]:
         pixels = command["dst"] + _grid(command, "dst_y", "dst_x")
-        results = finish.codes.reshape(len(state.psums), len(pixels), -1)
+        results = np.concatenate(codes, axis=1).reshape(len(state.psums), len(pixels), -1)
         scatter(state.buffer.data, pixels, results)
 
 
+def _packing(command: Command) -> WeightPacking:
+    """How the weights that `command` reads must have been loaded; BANKS is as BYTES to it."""
+    return WeightPacking.LANES if command["dual"] else WeightPacking.BYTES
+
+
+def _outputs(geometry: Geometry, command: Command) -> int:
+    """Output channels that `command` can compute with one weight a lane."""
+    return geometry.lanes if command["wide"] else geometry.outputs
+
+
+def _passes(state: ArrayState, command: Command) -> tuple[Pass, ...]:
+    """What `command` multiplies by, for each weight of a lane."""
+    g, found = state.geometry, list[Pass]()
+    outputs = _outputs(g, command)
+    clusters = [range(k, k + 1) for k in range(g.clusters)] if command["wide"] else None
+    for weight in range(1 + command["dual"]):
+        left = command["lanes"] - weight * outputs
+        lanes = outputs if command["psum_out"] else min(max(left, 0), outputs)
+        if not lanes:
+            break
+        groups = clusters or [range(g.clusters)]
+        products = [_product(state, command, weight, group, lanes) for group in groups]
+        found.append(Pass(weight, lanes, tuple(zip(groups, products, strict=True))))
+    return tuple(found)
+
+
+def _run_pass(state: ArrayState, command: Command, one: Pass) -> Bytes:
+    """Sums of one weight of every lane, to the partial sums or to codes.
+
+    Returns:
+        Codes [items * pixels, lanes]; without meaning when the sums are partial.
+    """
+    g, post = state.geometry, not command["psum_out"]
+    pixels, batch = command["nx"] * command["ny"], len(state.psums)
+    codes = np.empty((batch * pixels, one.lanes), np.uint8)
+    several = len(one.products) > 1
+    total = np.zeros((batch, pixels, one.lanes), np.int32) if several and post else None
+    first = one.weight * _outputs(g, command)
+    entry = command["psum"] + one.weight * (g.psum_entries // 2)
+    for number, (clusters, product) in enumerate(one.products, start=1):
+        lane = clusters.start * g.lanes
+        own = state.psums[:, entry : entry + pixels, lane : lane + one.lanes]
+        partial, add = own, bool(command["psum_in"])
+        if total is not None:  # sums of several clusters come together
+            total += own if add else 0
+            partial, add = total, True
+        to_codes = codes if post and number == len(one.products) else None
+        used = partial if add or to_codes is None else None
+        ends = slice(first, first + one.lanes)
+        finish = _finish(state, command, used, add, to_codes, ends)
+        product.run(_windows(state, command, lane // g.lanes * g.reduction_banks), finish)
+    return codes
+
+
 def _check(geometry: Geometry, command: Command) -> None:
+    packing = _packing(command)
+    outputs = _outputs(geometry, command) * (1 + command["dual"])
+    fits = not command["wide"] or geometry.banks <= geometry.beat_bytes
+    require(fits, f"wide=1 reads {geometry.banks} bytes at once, a beat has {geometry.beat_bytes}")
     nx, ny, steps, lanes = (command[n] for n in ("nx", "ny", "steps", "lanes"))
     require(min(nx, ny, steps) >= 1, f"nx={nx}, ny={ny}, steps={steps} must be positive")
     last = command["step_base"] + steps
@@ -110,19 +174,20 @@ def _check(geometry: Geometry, command: Command) -> None:
     least = steps * command["reads"]
     if command["psum_in"] or command["psum_out"]:
         end = command["psum"] + nx * ny
-        require(end <= geometry.psum_entries, f"partial sums up to {end} pass the memory")
+        fits = end <= psum_pixels(geometry, packing)
+        require(fits, f"partial sums up to {end} pass the memory")
     if not command["psum_out"]:
-        require(1 <= lanes <= geometry.outputs, f"lanes={lanes} is not in 1..{geometry.outputs}")
+        require(1 <= lanes <= outputs, f"lanes={lanes} is not in 1..{outputs}")
         require(command["low"] <= command["high"], "low is above high")
         least = max(least, -(-lanes // geometry.requant_lanes))
     require(command["period"] >= least, f"period={command['period']} is below {least}")
 
 
-def _windows(state: ArrayState, command: Command) -> Windows:
-    """The activation bytes of every pixel."""
+def _windows(state: ArrayState, command: Command, first: int) -> Windows:
+    """The activation bytes of every pixel that one cluster reads, from byte `first` of a step."""
     steps = state.steps[command["step_base"] : command["step_base"] + command["steps"]]
     pixels = command["src"] + _grid(command, "src_y", "src_x")
-    return Windows(state.buffer.data, pixels, steps.copy(), state.geometry.reduction_banks)
+    return Windows(state.buffer.data, pixels, steps + first, state.geometry.reduction_banks)
 
 
 def _grid(command: Command, stride_y: str, stride_x: str) -> NDArray[np.int64]:
@@ -130,16 +195,20 @@ def _grid(command: Command, stride_y: str, stride_x: str) -> NDArray[np.int64]:
     return (y[:, None] * command[stride_y] + x * command[stride_x]).reshape(-1)
 
 
-def _finish(state: ArrayState, command: Command, pixels: int, lanes: slice) -> Finish:
-    """Where the sums of `lanes` go: partial sums, or codes of their own."""
+def _finish(
+    state: ArrayState,
+    command: Command,
+    partial: NDArray[np.int32] | None,
+    add: bool,
+    codes: Bytes | None,
+    lanes: slice,
+) -> Finish:
+    """Where the sums go: `codes` with the parameters of `lanes`, or else `partial`."""
     p = state.parameters[command["param_set"]]
-    used = command["psum_in"] or command["psum_out"]
-    entries = slice(command["psum"], command["psum"] + pixels)
-    codes = (len(state.psums) * pixels, command["lanes"])
     return Finish(
-        state.psums[:, entries, lanes] if used else None,
-        bool(command["psum_in"]),
-        None if command["psum_out"] else np.empty(codes, np.uint8),
+        partial,
+        add,
+        codes,
         p.bias[lanes],
         p.multiplier[lanes],
         p.shift[lanes],
@@ -209,29 +278,52 @@ class _RowProduct:
         return acc
 
 
-Product = _TableProduct | _WideProduct | _RowProduct
+_LaneProduct = _TableProduct | _WideProduct | _RowProduct
 
 
-def _product(state: ArrayState, command: Command, lanes: slice) -> Product:
-    """How accumulators of output channels `lanes` follow from activation bytes."""
+@dataclass(frozen=True)
+class Pass:
+    """What the lanes multiply by with one of their weights."""
+
+    weight: int
+    lanes: int
+    """Outputs of it."""
+    products: tuple[tuple[range, _LaneProduct], ...]
+    """By clusters that read the same bytes; each makes sums of all `lanes`."""
+
+
+Product = tuple[Pass, ...]
+
+
+def _product(
+    state: ArrayState, command: Command, weight: int, clusters: range, lanes: int
+) -> _LaneProduct:
+    """How accumulators of the first `lanes` lanes of `clusters` follow from activation bytes,
+    for weight number `weight` of each.
+    """
     g, banks = state.geometry, state.banks
     decode, rows = decode_config(command), command["rows"]
     base, steps = command["row_base"], command["steps"]
-    alphabet = _alphabet(command)
-    found = banks.operands(base, steps, rows)
+    alphabet, dual = _alphabet(command), bool(command["dual"])
+    found = banks.operands(base, steps, rows, dual)
     if found is None:
-        by_step = (banks.signed_products(base + s * rows, rows, decode) for s in range(steps))
-        return _RowProduct(alphabet, np.concatenate([p[:, :, lanes] for p in by_step]))
+        own = slice(clusters.start * g.lanes, clusters.start * g.lanes + lanes)
+        part = weight if dual else None
+        by_step = (banks.signed_products(base + s * rows, rows, decode, part) for s in range(steps))
+        return _RowProduct(alphabet, np.concatenate([p[:, :, own] for p in by_step]))
     # [step, cluster, position, lane] -> [step, position, cluster, lane]
     shape = (steps, g.clusters, g.reduction_banks, g.lanes)
-    flat = (steps * g.reduction_banks, g.outputs)
-    magnitude = found.magnitude.reshape(shape).transpose(0, 2, 1, 3).reshape(flat)[:, lanes]
-    negative = found.negative.reshape(shape).transpose(0, 2, 1, 3).reshape(flat)[:, lanes]
+    flat, order = (steps * g.reduction_banks, -1), (0, 2, 1, 3)
+    of = slice(clusters.start, clusters.stop)
+    magnitude, negative = found.magnitude[weight], found.negative[weight]
+    magnitude = magnitude.reshape(shape)[:, of].transpose(order).reshape(flat)[:, :lanes]
+    negative = negative.reshape(shape)[:, of].transpose(order).reshape(flat)[:, :lanes]
+    columns = g.lane_columns // 2 if dual else g.lane_columns
     weights = Operand.of_magnitudes(magnitude, negative)
     if weights is None:
-        table = product_table(found.pattern, decode, g.lane_columns)
+        table = product_table(found.pattern, decode, columns)
         return _WideProduct(alphabet, magnitude, negative, table)
-    return _TableProduct(alphabet, weights, _multiply(found.pattern, decode, g.lane_columns))
+    return _TableProduct(alphabet, weights, _multiply(found.pattern, decode, columns))
 
 
 @lru_cache(maxsize=64)

@@ -38,6 +38,8 @@ class RowConfig:
     pc_bits: int
     first_row: int
     cut: int
+    dual: bool = False
+    """Both halves of a lane hold such rows, of two weights."""
 
     @property
     def rows(self) -> int:
@@ -128,7 +130,9 @@ def _read_all(
 
 @dataclass(frozen=True)
 class Operands:
-    """Row-groups that all have one generator pattern: weights [steps, banks, lanes]."""
+    """Row-groups that all have one generator pattern: weights [weights a lane, steps, banks,
+    lanes].
+    """
 
     pattern: Pattern
     magnitude: NDArray[np.uint8]
@@ -136,13 +140,16 @@ class Operands:
 
 
 class Banks:
-    """Contents of all banks: per physical row the weights and the generator that made it."""
+    """Contents of all banks: per physical row the weights and the generator that made it.
+
+    The weights have a leading axis: the first and the second of a lane.
+    """
 
     def __init__(self, geometry: Geometry):
         self._columns = geometry.lane_columns
         self._rows = geometry.bank_rows
         self._reduction_banks = geometry.reduction_banks
-        shape = (geometry.bank_rows, geometry.banks, geometry.lanes)
+        shape = (2, geometry.bank_rows, geometry.banks, geometry.lanes)
         self._magnitude = np.zeros(shape, np.uint8)
         self._negative = np.zeros(shape, np.bool_)
         self._numbers: dict[tuple[RowConfig, int], int] = {}
@@ -157,23 +164,24 @@ class Banks:
         magnitude: NDArray[np.uint8],
         negative: NDArray[np.bool_],
     ) -> None:
-        """Generate the row-groups of weights [steps, banks, lanes] from row `row_base` on.
+        """Generate the row-groups of weights [1 or 2 a lane, steps, banks, lanes] from `row_base`.
 
         Raises:
             MachineFault: they do not fit in the banks.
         """
-        steps, rows = len(magnitude), config.rows
+        (count, steps, *_), rows = magnitude.shape, config.rows
         window = self._window(row_base, steps, rows)
-        self._magnitude[window] = np.repeat(magnitude, rows, axis=0)
-        self._negative[window] = np.repeat(negative, rows, axis=0)
+        self._magnitude[:count, window] = np.repeat(magnitude, rows, axis=1)
+        self._negative[:count, window] = np.repeat(negative, rows, axis=1)
         ids = [self._generator_id(config, local) for local in range(rows)]
         self._generator[window] = np.tile(ids, steps)
         self._group[window] = self._groups + np.repeat(np.arange(steps), rows)
         self._groups += steps
 
-    def operands(self, row_base: int, steps: int, rows: int) -> Operands | None:
-        """Weights behind `steps` windows of `rows` rows; None where a window is not one group
-        or windows differ in their generators (a read that does not match what was loaded).
+    def operands(self, row_base: int, steps: int, rows: int, dual: bool) -> Operands | None:
+        """Weights behind `steps` windows of `rows` rows; None where a window is not one group,
+        windows differ in their generators, or lanes hold another number of weights than `dual`
+        says (a read that does not match what was loaded).
 
         Raises:
             MachineFault: the windows pass the end of the banks.
@@ -185,8 +193,10 @@ class Banks:
             return None
         generators = list(self._numbers)
         pattern = tuple(generators[i] for i in ids[0])
-        first = slice(window.start, window.stop, rows)
-        return Operands(pattern, self._magnitude[first], self._negative[first])
+        if pattern[0][0].dual != dual:
+            return None
+        first, weights = slice(window.start, window.stop, rows), slice(2 if dual else 1)
+        return Operands(pattern, self._magnitude[weights, first], self._negative[weights, first])
 
     def physical_rows(
         self, row_base: int, count: int
@@ -196,24 +206,51 @@ class Banks:
         Rows that were never written are zero.
         """
         window = self._window(row_base, 1, count)
-        values = np.zeros(self._magnitude[window].shape, np.uint32)
+        values = np.zeros(self._magnitude[0, window].shape, np.uint32)
+        signs = np.zeros(values.shape, np.bool_)
         generators = list(self._numbers)
         for j, number in enumerate(self._generator[window]):
             if number >= 0:
+                weights = self._magnitude[:, window.start + j]
+                negative = self._negative[:, window.start + j]
                 config, local = generators[number]
-                values[j] = config.row(local, self._magnitude[window.start + j], self._columns)
-        return values, self._negative[window] & (self._generator[window] >= 0)[:, None, None]
+                values[j], signs[j] = self._cells(config, local, weights, negative)
+        return values, signs
 
-    def signed_products(self, row_base: int, rows: int, decode: DecodeConfig) -> NDArray[np.int32]:
+    def _cells(
+        self,
+        config: RowConfig,
+        local: int,
+        magnitude: NDArray[np.uint8],
+        negative: NDArray[np.bool_],
+    ) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
+        """Magnitude columns and sign columns of row `local` of weights [2, banks, lanes]."""
+        if not config.dual:
+            return config.row(local, magnitude[0], self._columns), negative[0]
+        half = self._columns // 2
+        low, high = (config.row(local, m, half) for m in magnitude)
+        sign = negative[0].astype(np.uint32) << np.uint32(half - 1)
+        return low | sign | high << np.uint32(half), negative[1]
+
+    def signed_products(
+        self, row_base: int, rows: int, decode: DecodeConfig, weight: int | None
+    ) -> NDArray[np.int32]:
         """Products of one window by magnitude, straight from its physical rows.
+
+        Of whole lanes, or of `weight` 0 or 1 of the two that share a lane.
 
         Returns:
             [reduction banks, 2^bits, outputs] for a positive activation, reads added up.
         """
         values, signs = self.physical_rows(row_base, rows)
-        flat = values.reshape(rows, -1), signs.reshape(rows, -1)
-        signed = _read_all(flat[0], decode, flat[1])[1]
+        half = self._columns // 2
+        if weight == 0:
+            signs = (values >> np.uint32(half - 1) & np.uint32(1)).astype(np.bool_)
+            values &= np.uint32((1 << half - 1) - 1)
+        elif weight == 1:
+            values >>= np.uint32(half)
         lanes = values.shape[2]
+        signed = _read_all(values.reshape(rows, -1), decode, signs.reshape(rows, -1))[1]
         cube = signed.reshape(1 << decode.bits, -1, self._reduction_banks, lanes)
         return cube.transpose(2, 0, 1, 3).reshape(self._reduction_banks, 1 << decode.bits, -1)
 

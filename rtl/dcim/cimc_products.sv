@@ -3,6 +3,9 @@ module cimc_products #(
   parameter int Group = 0
 ) (
   input  logic                                             used_i,     // low: operand stands at 0
+  /* verilator lint_off UNUSEDSIGNAL */ // a lane has one multiplier
+  input  logic                                             dual_i,
+  /* verilator lint_on UNUSEDSIGNAL */
   input  logic [cimc_pkg::Lanes*cimc_pkg::LaneColumns-1:0] stored_i,   // weight magnitudes
   input  logic [cimc_pkg::OperandBits-1:0]                 operand_i,  // activation magnitude
   output logic [cimc_pkg::Lanes*cimc_pkg::ProductBits-1:0] products_o

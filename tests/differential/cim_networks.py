@@ -26,6 +26,12 @@ UI8 = IntegerType(8, Signedness.UNSIGNED)
 SI8 = IntegerType(8, Signedness.SIGNED)
 
 
+def code_range(signed: bool, bits: int) -> tuple[int, int]:
+    """Smallest and largest code of `bits` bits around zero point 0."""
+    most = (1 << bits - signed) - 1
+    return -most if signed else 0, most
+
+
 class NetworkBuilder:
     """Appends layers; the last value is the network's output."""
 
@@ -40,10 +46,16 @@ class NetworkBuilder:
         return op
 
     def input(
-        self, shape: Sequence[int], *, signed: bool = False, zero: int = 0, halo=(0, 0, 0, 0)
+        self,
+        shape: Sequence[int],
+        *,
+        signed: bool = False,
+        zero: int = 0,
+        halo=(0, 0, 0, 0),
+        bits: int = 8,
     ) -> SSAValue:
         kind = cim.ActType.of(shape, SI8 if signed else UI8, zero, halo)
-        low, high = (-127, 127) if signed else (0, 255)
+        low, high = code_range(signed, bits)
         scale = FloatAttr(1.0, f64)
         return self._add(cim.InputOp("x", scale, low, high, kind), "input").y
 
@@ -61,23 +73,29 @@ class NetworkBuilder:
         signed: bool = False,
         zero: int = 0,
         halo=(0, 0, 0, 0),
+        bits: tuple[int, int] = (8, 8),
+        result_bits: int = 8,
         name: str = "conv",
     ) -> SSAValue:
+        """`bits`: of the weights and of the codes of `x`; fewer than 8 with zero point 0 only."""
         source = cim.act_type(x)
         channels = source.hwc[2] // group
-        codes = self.rng.integers(-127, 128, (outputs, *kernel, channels)).astype(np.int8)
+        most = (1 << bits[0] - 1) - 1
+        codes = self.rng.integers(-most, most + 1, (outputs, *kernel, channels)).astype(np.int8)
         taps = codes[0].size
-        bias = self.rng.integers(-2000, 2000, outputs).astype(np.int32)
-        gains = self.rng.uniform(0.5, 1.5, outputs) / (70 * np.sqrt(taps))
-        m, s = encode_multiplier_vector(gains)
+        smaller = 2.0 ** (sum(bits) - 16)
+        bias = (self.rng.integers(-2000, 2000, outputs) * smaller).astype(np.int32)
+        gains = self.rng.uniform(0.5, 1.5, outputs) / (70 * np.sqrt(taps) * smaller)
+        m, s = encode_multiplier_vector(gains * 2.0 ** (result_bits - 8))
+        low, high = code_range(signed, result_bits)
         numbers = {
-            "low": -127 if signed else 0,
-            "high": 127 if signed else 255,
+            "low": low,
+            "high": high,
             "weight_zero": 0,
-            "weight_bits": 8,
-            "activation_bits": 8,
-            "stored_bits": 7,
-            "broadcast_bits": 7 if source.signed and source.zero_point.data == 0 else 8,
+            "weight_bits": bits[0],
+            "activation_bits": bits[1],
+            "stored_bits": bits[0] - 1,
+            "broadcast_bits": bits[1] - (source.signed and source.zero_point.data == 0),
             "group": group,
         }
         properties = {
@@ -220,6 +238,25 @@ def lenet_like(seed: int, multiplier: str = "daism-pc3-lj") -> tuple[ModuleOp, W
     x = net.pool(x, "max", (2, 2), strides=(2, 2))
     x = net.conv(x, 70, (2, 2), multiplier=multiplier, name="fc1")
     x = net.conv(x, 10, (1, 1), multiplier=multiplier, signed=True, name="fc2")
+    return net.module(x), net.store
+
+
+def mixed_bits(seed: int, multiplier: str = "daism-pc3-lj") -> tuple[ModuleOp, WeightStore]:
+    """Convolutions whose weights and activations have 2 to 8 bits each, drawn at random.
+
+    The first has few output channels, the second wants the lanes of all clusters twice.
+    """
+    net = NetworkBuilder(seed)
+    a = [int(bits) for bits in net.rng.integers(2, 9, 5)]
+    w = [int(bits) for bits in net.rng.integers(2, 9, 4)]
+    one = (1, 1, 1, 1)
+    x = net.input((9, 12, 3), signed=True, halo=one, bits=a[0])
+    layers = ((7, (3, 3), one), (33, (3, 3), one), (140, (1, 1), (0,) * 4), (10, (9, 12), (0,) * 4))
+    for i, (outputs, kernel, pads) in enumerate(layers):
+        last = i == len(layers) - 1
+        more = {"signed": last, "halo": one, "multiplier": multiplier, "name": f"conv{i}"}
+        bits = {"bits": (w[i], a[i]), "result_bits": 8 if last else a[i + 1]}
+        x = net.conv(x, outputs, kernel, pads=pads, **bits, **more)
     return net.module(x), net.store
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cimc.targets import Target
 from cimc.targets.isa import Command, Opcode, VectorOp
+from cimc.targets.packing import WeightPacking
 
 
 def rhe(value: int, shift: int) -> int:
@@ -33,7 +34,7 @@ class NaiveMachine:
         self.taps = [bytes(g.beat_bytes)] * g.vector_taps
         self.channels = [[(0, 0, 0)] * g.beat_bytes for _ in range(2)]
         self.steps = [0] * g.step_entries
-        self.parameters = [[(0, 0, 0)] * g.outputs for _ in range(2)]
+        self.parameters = [[(0, 0, 0)] * (2 * g.outputs) for _ in range(2)]
         self.psums = [[0] * g.outputs for _ in range(g.psum_entries)]
         # bank, row -> magnitude columns and sign column of each lane
         self.rows = [
@@ -90,24 +91,52 @@ class NaiveMachine:
             self.steps[c["step_base"] + i] = word & 0xFFFFF
         at += head
         if c["has_params"]:
-            for j in range(g.outputs):
+            for j in range(g.outputs * (2 if c["packing"] == WeightPacking.LANES else 1)):
                 self.parameters[c["param_set"]][j] = self._parameter(at)
                 at += 8
         for s in range(c["steps"]):
             for bank in range(g.banks):
-                codes = self.dram[at : at + g.beat_bytes]
-                at += g.beat_bytes
-                self._generate(c, s, bank, codes)
+                if c["packing"] == WeightPacking.BANKS:
+                    beat = self._beat(at + bank // 2 * g.beat_bytes)
+                    codes = [byte >> 4 * (bank % 2) & 15 for byte in beat]
+                    self._generate(c, s, bank, *self._weights(c, codes, 4))
+                elif c["packing"] == WeightPacking.LANES:
+                    beat = self._beat(at + bank * g.beat_bytes)
+                    first = self._weights(c, [byte & 15 for byte in beat], 4)
+                    second = self._weights(c, [byte >> 4 for byte in beat], 4)
+                    # Two products of 7 columns and a sign make the 16 columns and a sign of a lane.
+                    lanes = zip(*first, second[0], strict=True)
+                    self._generate(c, s, bank, [(m, n, h) for m, n, h in lanes], second[1])
+                else:
+                    beat = self._beat(at + bank * g.beat_bytes)
+                    self._generate(c, s, bank, *self._weights(c, beat, 8))
+            beats = g.banks // 2 if c["packing"] == WeightPacking.BANKS else g.banks
+            at += beats * g.beat_bytes
 
-    def _generate(self, c: Command, s: int, bank: int, codes: bytes) -> None:
+    def _beat(self, at: int) -> bytes:
+        return bytes(self.dram[at : at + self.g.beat_bytes])
+
+    def _weights(self, c: Command, codes, bits: int) -> tuple[list[int], list[int]]:
+        """Magnitudes and signs of codes of `bits` bits."""
+        signed = [x - (1 << bits) if c["w_signed"] and x >> (bits - 1) else x for x in codes]
+        weights = [x - c["w_zero"] for x in signed]
+        return [abs(w) & 0xFF for w in weights], [int(w < 0) for w in weights]
+
+    def _generate(self, c: Command, s: int, bank: int, weights, signs: list[int]) -> None:
+        """Write the rows of `weights`: magnitudes, or (low magnitude, low sign, high magnitude)."""
         n, k = c["bits"], c["pc_bits"]
-        signed = [x - 256 if c["w_signed"] and x >= 128 else x for x in codes]
-        magnitudes = [abs(x - c["w_zero"]) & 0xFF for x in signed]
-        signs = [int(x - c["w_zero"] < 0) for x in signed]
         factors = [1 << i for i in range(c["first_row"], n - k)]
         factors += [t << (n - k) for t in range(1, 1 << k)]
+        half = self.g.lane_columns // 2
         for j, factor in enumerate(factors):
-            values = [m * factor >> c["cut"] << c["cut"] for m in magnitudes]
+
+            def row(m: int, factor: int = factor) -> int:
+                return m * factor >> c["cut"] << c["cut"]
+
+            values = [
+                row(w) if isinstance(w, int) else row(w[0]) | w[1] << (half - 1) | row(w[2]) << half
+                for w in weights
+            ]
             self.rows[bank][c["row_base"] + s * c["rows"] + j] = (values, signs)
 
     def _array(self, c: Command) -> None:
@@ -118,22 +147,40 @@ class NaiveMachine:
     def _pixel(self, c: Command, y: int, x: int) -> None:
         g = self.g
         entry = c["psum"] + y * c["nx"] + x
-        acc = list(self.psums[entry]) if c["psum_in"] else [0] * g.outputs
+        entries = [entry, entry + g.psum_entries // 2] if c["dual"] else [entry]
+        acc = [0] * (len(entries) * g.outputs)
+        wide = c["wide"]
+        if c["psum_in"]:
+            acc = [value for e in entries for value in self.psums[e]]
         window = c["src"] + y * c["src_y"] + x * c["src_x"]
         for s in range(c["steps"]):
             for read in range(c["reads"]):
-                for position in range(g.reduction_banks):
-                    address = window + self.steps[c["step_base"] + s] + position
-                    activation = self._byte(address, c["a_signed"]) - c["a_zero"]
-                    for cluster in range(g.clusters):
+                for cluster in range(g.clusters):
+                    for position in range(g.reduction_banks):
+                        further = cluster * g.reduction_banks if wide else 0
+                        address = window + self.steps[c["step_base"] + s] + further + position
+                        activation = self._byte(address, c["a_signed"]) - c["a_zero"]
                         bank = cluster * g.reduction_banks + position
                         products = self._access(c, s, read, bank, activation)
-                        for lane, product in enumerate(products):
-                            j = cluster * g.lanes + lane
+                        for i, product in enumerate(products):
+                            weight, lane = divmod(i, g.lanes)
+                            j = weight * g.outputs + cluster * g.lanes + lane
                             acc[j] = int32(acc[j] + product)
         if c["psum_out"]:
-            self.psums[entry] = acc
+            for i, e in enumerate(entries):
+                self.psums[e] = acc[i * g.outputs : (i + 1) * g.outputs]
             return
+        if wide:
+            parts = [
+                acc[w * g.outputs + k * g.lanes : w * g.outputs + (k + 1) * g.lanes]
+                for w in range(len(entries))
+                for k in range(g.clusters)
+            ]
+            acc = [
+                int32(sum(sums))
+                for w in range(len(entries))
+                for sums in zip(*parts[w * g.clusters : (w + 1) * g.clusters], strict=True)
+            ]
         for j in range(c["lanes"]):
             bias, m, shift = self.parameters[c["param_set"]][j]
             code = rhe(int32(acc[j] + bias) * m, shift) + c["y_zero"]
@@ -155,16 +202,21 @@ class NaiveMachine:
         magnitude = abs(activation) & ((1 << c["bits"]) - 1)
         on, shift = self.wordlines(c, read, magnitude)
         base = c["row_base"] + s * c["rows"]
-        products: list[int] = []
+        reads: list[tuple[int, int]] = []
         for lane in range(self.g.lanes):
             bits = sign = 0
             for local in on:
                 values, signs = self.rows[bank][base + local]
                 bits |= values[lane]
                 sign |= signs[lane]
-            negative = sign ^ (activation < 0)
-            products.append(-(bits >> shift) if negative else bits >> shift)
-        return products
+            reads.append((bits, sign))
+        if c["dual"]:
+            half = self.g.lane_columns // 2
+            low = [(b % (1 << half - 1), b >> (half - 1) & 1) for b, _ in reads]
+            reads = low + [(b >> half, sign) for b, sign in reads]
+        return [
+            -(bits >> shift) if sign ^ (activation < 0) else bits >> shift for bits, sign in reads
+        ]
 
     def _vector(self, c: Command) -> None:
         """Reads all sources first, then writes: the two do not overlap in a defined program."""

@@ -12,6 +12,14 @@ import numpy as np
 
 from cimc.targets import Target
 from cimc.targets.isa import Command, Opcode, VectorOp
+from cimc.targets.packing import (
+    LaneUse,
+    WeightPacking,
+    half_lane_bits,
+    parameter_lanes,
+    step_beats,
+    weight_pace,
+)
 from cimc.targets.program import assemble_blocks, program_bytes
 
 RNG = np.random.Generator
@@ -125,8 +133,22 @@ class RandomProgram:
         command.values["op"] = int(VectorOp.DEPTHWISE)
         return command
 
-    def _row_config(self) -> dict[str, int]:
-        bits = self._int(2, 8)
+    def _packing(self) -> WeightPacking:
+        return WeightPacking(self._int(0, 2))
+
+    def _weight_bytes(self, packing: WeightPacking, values: dict[str, int]) -> bytes:
+        size = values["steps"] * step_beats(self.g, packing) * self.g.beat_bytes
+        if packing != WeightPacking.LANES:
+            return self._bytes(size)
+        # Products of a shared lane must fit its half.
+        values["w_zero"] = self._int(-2, 2) if values["w_signed"] else self._int(6, 9)
+        most = min(6, (1 << half_lane_bits(self.g) - values["bits"]) - 1)
+        codes = values["w_zero"] + self.rng.integers(-most, most, (2, size), endpoint=True)
+        low, high = codes.clip(-8, 7 if values["w_signed"] else 15) & 15
+        return (low | high << 4).astype(np.uint8).tobytes()
+
+    def _row_config(self, most: int = 8) -> dict[str, int]:
+        bits = self._int(2, most)
         pc_bits = self._int(1, min(4, bits))
         first_row = self._int(0, min(1, bits - pc_bits))
         rows = bits - pc_bits - first_row + 2**pc_bits - 1
@@ -134,7 +156,8 @@ class RandomProgram:
 
     def _load_weights(self, params: bool | None = None) -> Command:
         g = self.g
-        config = self._row_config()
+        packing = self._packing()
+        config = self._row_config(half_lane_bits(g) - 1 if packing == WeightPacking.LANES else 8)
         steps = self._int(1, min(4, g.bank_rows // config["rows"]))
         per_beat = g.beat_bytes // 4
         values = {
@@ -142,20 +165,21 @@ class RandomProgram:
             "steps": steps,
             "step_base": per_beat * self._int(0, g.step_entries // per_beat - 4),
             "row_base": self._int(0, g.bank_rows - steps * config["rows"]),
-            "pace": -(-config["rows"] // g.banks) + self._int(0, 2),
+            "pace": weight_pace(g, packing, config["rows"]) + self._int(0, 2),
             "cut": self._int(0, 9),
             "w_signed": self._int(0, 1),
             "w_zero": self._int(-8, 8),
             "has_params": self._int(0, 1) if params is None else int(params),
             "param_set": 0 if params else self._int(0, 1),
+            "packing": int(packing),
         }
         offsets = self.rng.integers(0, g.activation_bytes // 32, steps).astype("<u4")
         offsets |= self.rng.integers(0, 1 << 12, steps).astype("<u4") << 20  # not used
         data = offsets.tobytes()
         data += bytes(-len(data) % g.beat_bytes)
         if values["has_params"]:
-            data += b"".join(self._parameter() for _ in range(g.outputs))
-        values["dram"] = self._put(data + self._bytes(steps * g.banks * g.lanes))
+            data += b"".join(self._parameter() for _ in range(parameter_lanes(g, packing)))
+        values["dram"] = self._put(data + self._weight_bytes(packing, values))
         self._weights = values
         return Command(Opcode.LOAD_WEIGHTS, dict(values))
 
@@ -173,10 +197,16 @@ class RandomProgram:
         values = {n: w[n] for n in ("bits", "pc_bits", "first_row", "rows", "row_base", "steps")}
         if self._mismatches and self.rng.random() < 0.4:
             values.update(self._mismatch(values))
-        lanes = self._int(1, g.outputs)
+        matches = self.rng.random() < 0.9 or not self._mismatches
+        values["dual"] = int((w["packing"] == WeightPacking.LANES) == matches)
+        values["wide"] = int(self.rng.random() < 0.3)
+        use = LaneUse(WeightPacking(2 * values["dual"]), wide=bool(values["wide"]))
+        lanes = self._int(1, use.outputs(g))
         post = int(self.rng.random() < 0.7)
         least = max(values["steps"] * reads, -(-lanes // g.requant_lanes) if post else 1)
         zone = int(self.rng.random() < 0.5)
+        # Often from one half of the partial sums to the other, which second weights use.
+        across = (g.psum_entries // 2 - 4) * int(not values["dual"] and self.rng.random() < 0.3)
         values.update(
             src=self._near(read),
             dst=self._near(write),
@@ -189,7 +219,7 @@ class RandomProgram:
             a_signed=self._int(0, 1),
             a_zero=self._int(-20, 140) * zone,
             period=least + self._int(0, 2),
-            psum=self._int(0, 3),
+            psum=self._int(0, 3) + across,
             psum_in=self._int(0, 1),
             psum_out=1 - post,
             lanes=lanes,

@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
-from cim_networks import NetworkBuilder, compile_cim, lenet_like, residual
+from cim_networks import NetworkBuilder, compile_cim, lenet_like, mixed_bits, residual
 
 from cimc import targets
 from cimc.backend.image import Image, build, unpack
+from cimc.dialects.cim import ConvOp
 from cimc.interp.cim import run as interpret
 from cimc.passes.allocate import AllocatePass
 from cimc.passes.context import CimContext
@@ -113,8 +114,10 @@ def test_random_convolutions(data):
     height = draw(st.integers(max(1, span[0]), span[0] + 6))
     width = draw(st.integers(max(1, span[1]), span[1] + 6))
     signed = draw(st.booleans())
-    zero = draw(st.integers(-128, 127) if signed else st.integers(0, 255))
-    x = net.input((height, width, channels), signed=signed, zero=zero, halo=pads)
+    zeros = st.integers(-128, 127) if signed else st.integers(0, 255)
+    zero = draw(st.just(0) | zeros)
+    bits = draw(st.integers(2, 8)), draw(st.integers(2, 8) if zero == 0 else st.just(8))
+    x = net.input((height, width, channels), signed=signed, zero=zero, halo=pads, bits=bits[1])
     y = net.conv(
         x,
         outputs,
@@ -125,11 +128,18 @@ def test_random_convolutions(data):
         group=group,
         signed=True,
         multiplier=draw(st.sampled_from(["daism-pc3-lj", "daism-fla", "exact"])),
+        bits=bits,
     )
     module = net.module(y)
     target = draw(st.sampled_from(["daism", "daism-small"]))
     ctx = CimContext(targets.get(target), net.store)
-    for each in (TilePass(), AllocatePass(), SchedulePass()):
+    tile = TilePass(
+        packing=draw(st.sampled_from([None, "bytes", "banks", "lanes"])),
+        pixels=draw(st.none() | st.integers(1, 4)),
+        wide=draw(st.none() | st.integers(0, 1)),
+        max_steps=draw(st.none() | st.integers(1, 9)),
+    )
+    for each in (tile, AllocatePass(), SchedulePass()):
         each.apply(ctx, module)
     image = build(ctx, module)
     port = image.inputs[0]
@@ -141,6 +151,22 @@ def test_random_convolutions(data):
     out = image.outputs[0]
     found = unpack(out.type, emulator.read_dram(out.address, out.type.size_bytes))
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("target", ["daism", "daism-small"])
+@pytest.mark.parametrize("packing", ["bytes", "banks", "lanes"])
+@pytest.mark.parametrize("wide", [0, 1])
+def test_every_use_of_the_lanes(packing, wide, target):
+    """Weights and activations of all widths; layers that cannot have the packing have another."""
+    uses = set()
+    for seed in range(3):
+        module, store = mixed_bits(seed)
+        tile = TilePass(packing=packing, wide=wide, max_steps=7)
+        _, image = compile_cim(module, store, target, tile=tile)
+        check(module, store, image)
+        uses |= {op.tiling.use for op in module.walk() if isinstance(op, ConvOp)}
+    assert any(u.packing.name.lower() == packing and u.wide == wide for u in uses)
+    assert target == "daism-small" or any(u.pixels > 1 for u in uses)
 
 
 def test_a_wrong_stride_is_seen():

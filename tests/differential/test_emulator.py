@@ -15,8 +15,9 @@ from cimc.kernels import layer, native
 from cimc.sim import emulator, emulator_array, emulator_memory, emulator_rows, emulator_vector
 from cimc.sim.emulator import Emulator, MachineFault, batch_limit
 from cimc.sim.emulator_rows import DecodeConfig
-from cimc.targets import get
+from cimc.targets import Geometry, get
 from cimc.targets.isa import Command, Opcode, VectorOp
+from cimc.targets.packing import WeightPacking
 from cimc.targets.program import program_bytes
 
 SMALL = get("daism-small")
@@ -24,8 +25,14 @@ SMALL = get("daism-small")
 
 @pytest.fixture(autouse=True)
 def _fresh_tables() -> Iterator[None]:
-    emulator_rows.product_table.cache_clear()
+    forget_products()
     yield
+    forget_products()
+
+
+def forget_products() -> None:
+    """Tables that are kept between commands would hide an error in how they are made."""
+    emulator_array._multiply.cache_clear()
     emulator_rows.product_table.cache_clear()
 
 
@@ -64,7 +71,10 @@ def test_random_program_on_the_full_machine() -> None:
 class HalfGroups(RandomProgram):
     """Loads row-groups of 8 rows and reads them, too, as twice as many groups of 4."""
 
-    def _row_config(self) -> dict[str, int]:
+    def _packing(self) -> WeightPacking:
+        return WeightPacking.BYTES
+
+    def _row_config(self, most: int = 8) -> dict[str, int]:
         return {"bits": 8, "pc_bits": 1, "first_row": 0, "rows": 8}
 
     def _mismatch(self, values: dict[str, int]) -> dict[str, int]:
@@ -131,7 +141,24 @@ def taps_one_entry_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(emulator, "load_taps", wrong)
 
 
-PLANTED = [swap_wordlines, wrong_mask, stride_off_by_one, no_wrap_mask, taps_one_entry_off]
+def weights_of_a_byte_swapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = emulator.weight_codes
+
+    def wrong(geometry: Geometry, packing: WeightPacking, data: np.ndarray, signed: bool):
+        swapped = data if packing == WeightPacking.BYTES else data << 4 | data >> 4
+        return original(geometry, packing, swapped, signed)
+
+    monkeypatch.setattr(emulator, "weight_codes", wrong)
+
+
+PLANTED = [
+    swap_wordlines,
+    wrong_mask,
+    stride_off_by_one,
+    no_wrap_mask,
+    taps_one_entry_off,
+    weights_of_a_byte_swapped,
+]
 
 
 def check_all(programs: list[RandomProgram]) -> None:

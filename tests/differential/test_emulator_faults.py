@@ -63,6 +63,9 @@ def test_the_programs_below_are_sound_but_for_their_fault(
         ({"pace": 2}, "pace=2 is below 3"),
         ({"dram": 2052}, "address 2052 is not beat aligned"),
         ({"dram": 4088}, r"DRAM bytes 4088\.\.4127 are outside its 4096 bytes"),
+        ({"packing": 1, "pace": 5}, "pace=5 is below 6"),
+        ({"packing": 3}, r"packing=3 is not in 0\.\.2"),
+        ({"packing": 2, "w_zero": -1}, "products of weight 1 do not fit half a lane"),
     ],
 )
 def test_load_weights(change: dict[str, int], message: str) -> None:
@@ -86,6 +89,10 @@ def test_load_weights(change: dict[str, int], message: str) -> None:
         ({"lanes": 5}, "period=1 is below 2"),
         ({"psum_in": 1, "psum": 256}, "partial sums up to 257 pass the memory"),
         ({"psum_out": 1, "psum": 256}, "partial sums up to 257 pass the memory"),
+        ({"psum_out": 1, "psum": 128, "dual": 1}, "partial sums up to 129 pass the memory"),
+        ({"dual": 1, "lanes": 33}, r"lanes=33 is not in 1\.\.32"),
+        ({"wide": 1, "lanes": 9}, r"lanes=9 is not in 1\.\.8"),
+        ({"wide": 1, "dual": 1, "lanes": 17}, r"lanes=17 is not in 1\.\.16"),
     ],
 )
 def test_array(change: dict[str, int], message: str) -> None:

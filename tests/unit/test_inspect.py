@@ -83,7 +83,7 @@ def test_text(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     assert "part of node_conv2d" in text
     assert "parameters  61,706" in text
-    assert "cycles      9,953 (815 at peak" in text
+    assert "cycles      5,678 (815 at peak" in text
 
 
 def test_bad_files_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

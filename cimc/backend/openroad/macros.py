@@ -8,6 +8,7 @@ from typing import Literal
 
 from cimc.targets.base import Target
 from cimc.targets.isa import COMMAND_BYTES
+from cimc.targets.packing import WeightPacking, psum_pixels
 
 Role = Literal["clock", "control", "data"]
 Direction = Literal["input", "output"]
@@ -126,14 +127,17 @@ def macro_counts(target: Target) -> dict[Macro, int]:
     parameter_parts = max(1, 64 * g.requant_lanes // beat_bits)
     step_words = g.beat_bytes // 4
     counts = Counter({_bank(target): g.banks})
-    # Partial sums: an accumulator of every lane.
-    counts[memory_macro(g.psum_entries, 32 * g.lanes)] += g.clusters
+    # Partial sums: an accumulator of every lane; two halves, for the two weights of a lane.
+    counts[memory_macro(max(1, psum_pixels(g, WeightPacking.LANES)), 32 * g.lanes)] += (
+        2 * g.clusters
+    )
     # Activation buffer: even and odd words.
     counts[memory_macro(g.activation_bytes // g.beat_bytes // 2, beat_bits, strobe=True)] += 2
     # Instruction memory: two blocks, a command in parts of a beat.
     counts[memory_macro(2 * g.block_commands, beat_bits)] += 8 * COMMAND_BYTES // beat_bits
-    # Requantisation parameters: two sets of 8 bytes an output, a group of lanes in parts of a beat.
-    parameter_rows = max(2, g.clusters * 8 // parameter_parts)
+    # Requantisation parameters: two sets of 8 bytes an output, two outputs a lane; a group of
+    # lanes in parts of a beat.
+    parameter_rows = max(2, g.clusters * 16 // parameter_parts)
     counts[memory_macro(2 * parameter_rows, beat_bits)] += parameter_parts
     # Step table: a beat holds 32-bit entries of which the address bits are kept.
     offset_bits = _address_bits(g.activation_bytes)

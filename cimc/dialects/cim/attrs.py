@@ -11,6 +11,8 @@ from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
+from cimc.targets.packing import LaneUse, WeightPacking
+
 
 def _ints(values: Sequence[int]) -> ArrayAttr[IntAttr]:
     return ArrayAttr([IntAttr(int(v)) for v in values])
@@ -121,19 +123,29 @@ class TilingAttr(ParametrizedAttribute):
     A tile is what one weight load holds: that many row-groups a bank. A block is the pixels whose
     partial sums are kept while the tiles of the reduction pass by. Loops, outermost first:
     output-channel groups, blocks, tiles, pixels, row-groups, reads.
+
+    Behind them the `LaneUse`, unless it is the usual one: packing of the weights in small letters,
+    pixels that are computed together (block widths are multiples of that), ``wide``.
     """
 
     name = "cim.tiling"
 
     steps: ArrayAttr[IntAttr] = param_def()
     block: ArrayAttr[IntAttr] = param_def()
+    packed: StringAttr = param_def()
+    together: IntAttr = param_def()
+    broad: IntAttr = param_def()
 
     def print_parameters(self, printer: Printer) -> None:
-        """Print ``<[18, 18, 18, 18], [14, 56]>``."""
+        """Print ``<[18, 18, 18, 18], [14, 56]>`` or ``<[18, 18], [14, 56], "lanes", 2, wide>``."""
         with printer.in_angle_brackets():
             _print_ints(printer, self.steps)
             printer.print_string(", ")
             _print_ints(printer, self.block)
+            if self.use != LaneUse():
+                printer.print_string(f', "{self.packed.data}", {self.use.pixels}')
+            if self.use.wide:
+                printer.print_string(", wide")
 
     @classmethod
     def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
@@ -141,18 +153,38 @@ class TilingAttr(ParametrizedAttribute):
         with parser.in_angle_brackets():
             steps = _parse_ints(parser)
             parser.parse_punctuation(",")
-            return steps, _parse_ints(parser)
+            block = _parse_ints(parser)
+            if parser.parse_optional_punctuation(",") is None:
+                return steps, block, StringAttr("bytes"), IntAttr(1), IntAttr(0)
+            packed = StringAttr(parser.parse_str_literal())
+            parser.parse_punctuation(",")
+            pixels = IntAttr(parser.parse_integer(allow_boolean=False))
+            wide = parser.parse_optional_punctuation(",") is not None
+            if wide:
+                parser.parse_keyword("wide")
+            return steps, block, packed, pixels, IntAttr(int(wide))
 
     @staticmethod
-    def of(steps: Sequence[int], block: Sequence[int]) -> TilingAttr:
+    def of(steps: Sequence[int], block: Sequence[int], use: LaneUse | None = None) -> TilingAttr:
         """The tiling with these tile sizes and this block height and width."""
-        return TilingAttr(_ints(steps), _ints(block))
+        use = use or LaneUse()
+        packed, wide = StringAttr(use.packing.name.lower()), IntAttr(int(use.wide))
+        return TilingAttr(_ints(steps), _ints(block), packed, IntAttr(use.pixels), wide)
 
     def verify(self) -> None:
         if not self.steps.data or any(s.data < 1 for s in self.steps.data):
             raise VerifyException("cim.tiling needs at least one tile of at least one step")
         if len(self.block.data) != 2 or any(s.data < 1 for s in self.block.data):
             raise VerifyException("cim.tiling needs a block height and width")
+        names = [p.name.lower() for p in WeightPacking]
+        if self.packed.data not in names:
+            raise VerifyException(f"cim.tiling knows {names}, not '{self.packed.data}'")
+        pixels = self.together.data
+        if pixels < 1 or self.block_hw[1] % pixels:
+            raise VerifyException(
+                f"cim.tiling: a block of width {self.block_hw[1]} is not whole runs of "
+                f"{pixels} pixels"
+            )
 
     @property
     def tile_steps(self) -> tuple[int, ...]:
@@ -164,6 +196,12 @@ class TilingAttr(ParametrizedAttribute):
         """Pixels of a block: height, width."""
         h, w = (s.data for s in self.block.data)
         return h, w
+
+    @property
+    def use(self) -> LaneUse:
+        """What banks and lanes are used for."""
+        packing = WeightPacking[self.packed.data.upper()]
+        return LaneUse(packing, self.together.data, bool(self.broad.data))
 
 
 @irdl_attr_definition

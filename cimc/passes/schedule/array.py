@@ -10,7 +10,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from cimc.dialects.cim import ConvOp, act_type, ints
+from cimc.dialects.cim import ConvOp, TilingAttr, act_type, ints
 from cimc.multipliers import get as get_multiplier
 from cimc.multipliers.base import ArrayConfig
 from cimc.passes.reduction import (
@@ -32,6 +32,7 @@ from cimc.passes.schedule.commands import (
 from cimc.passes.schedule.views import View, wrap_stride
 from cimc.targets import Geometry
 from cimc.targets.isa import Opcode
+from cimc.targets.packing import LaneUse, WeightPacking, parameter_lanes, weight_pace
 from cimc.weights import WeightStore
 
 
@@ -43,6 +44,7 @@ class Layer:
     """
 
     op: ConvOp
+    tiling: TilingAttr
     config: ArrayConfig
     weights: NDArray[np.integer]
     bias: NDArray[np.int64]
@@ -57,7 +59,8 @@ class Layer:
         w = store.get(op.weights.key.data)
         blobs = (op.bias, op.requant_m, op.requant_s)
         bias, m, s = (store.get(b.key.data).astype(np.int64) for b in blobs)
-        return Layer(op, config, w.reshape(len(w), -1), bias, m, s)
+        assert op.tiling is not None, "cim-tile runs before cim-schedule"
+        return Layer(op, op.tiling, config, w.reshape(len(w), -1), bias, m, s)
 
 
 @dataclass(frozen=True)
@@ -93,18 +96,18 @@ def tile_bytes(
 ) -> bytes:
     """What LOAD_WEIGHTS reads for one tile: step offsets, parameters when `params`, weights.
 
-    Layout in docs/machine.md; bytes of taps or lanes that do not exist hold the weight zero point.
+    Layout in docs/machine.md; taps or lanes that do not exist hold the weight zero point.
     """
-    beat = geometry.beat_bytes
-    head = offset_bytes(steps.offsets[tile], beat)
+    use = layer.tiling.use
+    head = offset_bytes(steps.offsets[tile], geometry.beat_bytes)
     if params:
         head += _parameter_bytes(layer, group, geometry)
     taps = steps.taps[tile]
     zero = layer.op.weight_zero.value.data
-    codes = np.full((geometry.outputs, *taps.shape), zero, layer.weights.dtype)
-    rows = packed_weights(layer.op, group, layer.weights)
-    codes[: group.count] = np.where(taps >= 0, rows[:, np.maximum(taps, 0)], zero)
-    return head + weight_beats(codes, geometry)
+    codes = np.full((use.outputs(geometry), *taps.shape), zero, layer.weights.dtype)
+    rows = packed_weights(layer.op, group, layer.weights, use.pixels)
+    codes[: len(rows)] = np.where(taps >= 0, rows[:, np.maximum(taps, 0)], zero)
+    return head + weight_beats(codes, geometry, use)
 
 
 def offset_bytes(offsets: NDArray[np.int64], beat: int) -> bytes:
@@ -113,23 +116,30 @@ def offset_bytes(offsets: NDArray[np.int64], beat: int) -> bytes:
     return data + bytes(-len(data) % beat)
 
 
-def weight_beats(codes: NDArray[np.integer], geometry: Geometry) -> bytes:
-    """Weight codes [outputs, steps, Bc] in the order in which LOAD_WEIGHTS reads them."""
-    # [cluster, lane, step, bank] -> step-major, bank = cluster * Bc + position, then lane
-    cube = codes.reshape(geometry.clusters, geometry.lanes, *codes.shape[1:])
-    return cube.transpose(2, 0, 3, 1).astype(np.uint8).tobytes()
+def weight_beats(codes: NDArray[np.integer], geometry: Geometry, use: LaneUse) -> bytes:
+    """Weight codes [outputs, steps, window bytes] in the order in which LOAD_WEIGHTS reads them."""
+    # [weight, cluster, lane, step, bank] -> [weight, step, bank = cluster * Bc + position, lane];
+    # clusters that take further bytes are positions already.
+    clusters = 1 if use.wide else geometry.clusters
+    cube = codes.reshape(-1, clusters, geometry.lanes, *codes.shape[1:])
+    by_bank = cube.transpose(0, 3, 1, 4, 2).reshape(len(cube), -1, geometry.banks, geometry.lanes)
+    if use.packing is WeightPacking.BYTES:
+        return by_bank.astype(np.uint8).tobytes()
+    assert codes.min() >= -8, "only weights of 4 bits are packed"
+    assert codes.max() <= 7, "only weights of 4 bits are packed"
+    low, high = by_bank if use.dual else (by_bank[0, :, 0::2], by_bank[0, :, 1::2])
+    return (low & 0xF | (high & 0xF) << 4).astype(np.uint8).tobytes()
 
 
 def _parameter_bytes(layer: Layer, group: OutputGroup, geometry: Geometry) -> bytes:
-    lanes = slice(group.first, group.first + group.count)
+    use = layer.tiling.use
+    lanes = np.tile(np.arange(group.first, group.first + group.count), use.pixels)
     vectors = (layer.bias[lanes], layer.requant_m[lanes], layer.requant_s[lanes])
-    return parameter_bytes(*vectors, geometry.outputs)
+    return parameter_bytes(*vectors, parameter_lanes(geometry, use.packing))
 
 
 def _blocks(layer: Layer, rows: range) -> Iterator[_Block]:
-    tiling = layer.op.tiling
-    assert tiling is not None
-    height, width = tiling.block_hw
+    height, width = layer.tiling.block_hw
     total_width = act_type(layer.op.y).hwc[1]
     for y in range(rows.start, rows.stop, height):
         for x in range(0, total_width, width):
@@ -156,19 +166,19 @@ class ArrayScheduler:
             for block in _blocks(layer, rows):
                 for number, tile in enumerate(group.tiles):
                     x, loads = fetch(number)
-                    zero = layer.op.weight_zero.value.data
-                    steps += [*loads, self.load(layer.config, tile, zero)]
+                    zero, packing = layer.op.weight_zero.value.data, layer.tiling.use.packing
+                    steps += [*loads, self.load(layer.config, tile, zero, packing)]
                     steps.append(self._compute(layer, group.outputs, tile, block, x, y))
         return steps
 
     def tiles(self, layer: Layer) -> list[GroupTiles]:
         """Write the weight tiles of `layer` to the data segment."""
-        assert layer.op.tiling is not None
-        sizes = layer.op.tiling.tile_steps
+        sizes, use = layer.tiling.tile_steps, layer.tiling.use
+        window = use.window_bytes(self._geometry)
         starts = [0, *accumulate(sizes)]
         found: list[GroupTiles] = []
-        for outputs in output_groups(layer.op, self._geometry):
-            steps = reduction_steps(layer.op, self._geometry.reduction_banks, outputs)
+        for outputs in output_groups(layer.op, self._geometry, use):
+            steps = reduction_steps(layer.op, window, outputs, use.pixels)
             tiles: list[WeightTile] = []
             for number, size in enumerate(sizes):
                 last = number == len(sizes) - 1
@@ -186,14 +196,20 @@ class ArrayScheduler:
             "param_set": self._half,
         }
 
-    def load(self, config: ArrayConfig, tile: WeightTile, weight_zero: int) -> Step:
+    def load(
+        self,
+        config: ArrayConfig,
+        tile: WeightTile,
+        weight_zero: int,
+        packing: WeightPacking = WeightPacking.BYTES,
+    ) -> Step:
         """Load `tile` into the half that is not in use; `run` uses it from then on."""
         self._half ^= 1
         values = self._bases() | {
             "dram": tile.address,
             "steps": tile.steps,
             "rows": config.rows,
-            "pace": ceil(config.rows / self._geometry.banks),
+            "pace": weight_pace(self._geometry, packing, config.rows),
             "bits": config.broadcast_bits,
             "pc_bits": config.pc_bits,
             "first_row": config.first_row,
@@ -201,6 +217,7 @@ class ArrayScheduler:
             "w_signed": 1,
             "w_zero": weight_zero,
             "has_params": int(tile.last),
+            "packing": int(packing),
         }
         comment = f"weights of steps {tile.first}..{tile.first + tile.steps - 1}"
         return make_step(
@@ -233,11 +250,12 @@ class ArrayScheduler:
     ) -> Step:
         op = layer.op
         (sh, sw), (top, left, _, _) = ints(op.strides), ints(op.pads)
+        use = layer.tiling.use
         values = {
             "src": x.address(block.y * sh - top, block.x * sw - left),
-            "nx": block.width,
+            "nx": block.width // use.pixels,
             "ny": block.height,
-            "src_x": wrap_stride(sw * x.type.hwc[2]),
+            "src_x": wrap_stride(use.pixels * sw * x.type.hwc[2]),
             "src_y": wrap_stride(sh * x.type.pitch),
             "steps": tile.steps,
             "a_signed": int(x.type.signed),
@@ -245,13 +263,15 @@ class ArrayScheduler:
             "psum": 0,
             "psum_in": int(tile.first > 0),
             "psum_out": int(not tile.last),
-            "lanes": group.count,
+            "lanes": use.pixels * group.count,
             "dst": y.address(block.y, block.x, group.first),
-            "dst_x": wrap_stride(y.type.hwc[2]),
+            "dst_x": wrap_stride(use.pixels * y.type.hwc[2]),
             "dst_y": wrap_stride(y.type.pitch),
             "y_zero": y.type.zero_point.data,
             "low": op.low.value.data,
             "high": op.high.value.data,
+            "dual": int(use.dual),
+            "wide": int(use.wide),
         }
         rows = f"rows {block.y}..{block.y + block.height - 1}"
         comment = f"channels {group.first}..{group.first + group.count - 1}, {rows}"

@@ -21,6 +21,7 @@ from cimc.passes.schedule.array import ArrayScheduler, WeightTile, offset_bytes,
 from cimc.passes.schedule.commands import DataSegment, FetchPart, Step, parameter_bytes
 from cimc.passes.schedule.views import View
 from cimc.targets import Geometry
+from cimc.targets.packing import LaneUse
 
 CODE_BITS = 8
 """Width of |x - zero point|."""
@@ -130,7 +131,7 @@ class SumScheduler:
         codes[channel[own], *own] = 1
         bias, m, s = (np.full(layer.lanes, value, np.int64) for value in (0, *factor))
         data = offset_bytes(cell * apart + step * banks, geometry.beat_bytes)
-        data += parameter_bytes(bias, m, s, geometry.outputs) + weight_beats(codes, geometry)
+        data += parameter_bytes(bias, m, s, geometry.outputs) + weight_beats(codes, geometry, LaneUse())
         return WeightTile(0, len(step), True, self._data.put(data))
 
     def _add(

@@ -15,4 +15,4 @@ func.func @main() {
 // SMALL:       "daism-pc3"{{.*}}tiling = #cim.tiling<[9, 9, 9, 9, 9, 9, 9, 9], [1, 56]>
 // SMALL:       "exact"{{.*}}tiling = #cim.tiling<[8], [56, 56]>
 // CHIP:        "daism-pc3"{{.*}}tiling = #cim.tiling<[2, 2
-// CHIP-SAME:   [4, 56]>
+// CHIP-SAME:   [4, 56], "bytes", 1, wide>
