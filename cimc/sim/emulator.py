@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimc.quant import sign_magnitude
-from cimc.sim.emulator_array import ArrayState, Parameters, Product, run_array
+from cimc.sim.emulator_array import ArrayState, Product, run_array
 from cimc.sim.emulator_memory import (
     ActivationBuffer,
     Bytes,
@@ -24,6 +24,7 @@ from cimc.sim.emulator_memory import (
     require,
     untouched_bytes,
 )
+from cimc.sim.emulator_parameters import Parameters
 from cimc.sim.emulator_replay import ProgramMemory, Replay
 from cimc.sim.emulator_rows import Banks, RowConfig
 from cimc.sim.emulator_vector import VectorState, load_taps, run_vector

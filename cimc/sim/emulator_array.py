@@ -20,38 +20,12 @@ from cimc.kernels import (
     table_product,
 )
 from cimc.sim.emulator_memory import ActivationBuffer, Bytes, require
+from cimc.sim.emulator_parameters import Parameters
 from cimc.sim.emulator_replay import Replay
 from cimc.sim.emulator_rows import Banks, DecodeConfig, Pattern, product_table
 from cimc.targets import Geometry
 from cimc.targets.isa import Command
-from cimc.targets.packing import WeightPacking, psum_pixels
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """One parameter set: bias (int32), M (24 bits) and S of every lane, each [outputs]."""
-
-    bias: NDArray[np.int64]
-    multiplier: NDArray[np.int64]
-    shift: NDArray[np.int64]
-
-    @staticmethod
-    def decode(data: Bytes) -> Parameters:
-        """Split the 8-byte words of a tile [outputs * 8]."""
-        word = data.view("<u8")
-        return Parameters(
-            (word & np.uint64(0xFFFFFFFF)).astype(np.uint32).astype(np.int32).astype(np.int64),
-            (word >> np.uint64(32) & np.uint64(0xFFFFFF)).astype(np.int64),
-            (word >> np.uint64(56) & np.uint64(0x3F)).astype(np.int64),
-        )
-
-    def overwritten(self, data: Bytes) -> Parameters:
-        """These with the first lanes replaced by those of a tile [lanes * 8]."""
-        new = Parameters.decode(data)
-        count = len(new.bias)
-        bias = np.concatenate([new.bias, self.bias[count:]])
-        multiplier = np.concatenate([new.multiplier, self.multiplier[count:]])
-        return Parameters(bias, multiplier, np.concatenate([new.shift, self.shift[count:]]))
+from cimc.targets.packing import LaneUse, WeightPacking, psum_pixels
 
 
 @dataclass
@@ -106,20 +80,16 @@ def run_array(state: ArrayState, command: Command) -> None:
         scatter(state.buffer.data, pixels, results)
 
 
-def _packing(command: Command) -> WeightPacking:
-    """How the weights that `command` reads must have been loaded; BANKS is as BYTES to it."""
-    return WeightPacking.LANES if command["dual"] else WeightPacking.BYTES
-
-
-def _outputs(geometry: Geometry, command: Command) -> int:
-    """Output channels that `command` can compute with one weight a lane."""
-    return geometry.lanes if command["wide"] else geometry.outputs
+def _use(command: Command) -> LaneUse:
+    """What `command` makes of the lanes; weights that share bytes only are as BYTES to it."""
+    packing = WeightPacking.LANES if command["dual"] else WeightPacking.BYTES
+    return LaneUse(packing, wide=bool(command["wide"]))
 
 
 def _passes(state: ArrayState, command: Command) -> tuple[Pass, ...]:
     """What `command` multiplies by, for each weight of a lane."""
     g, found = state.geometry, list[Pass]()
-    outputs = _outputs(g, command)
+    outputs = _use(command).outputs(g) // (1 + command["dual"])
     clusters = [range(k, k + 1) for k in range(g.clusters)] if command["wide"] else None
     for weight in range(1 + command["dual"]):
         left = command["lanes"] - weight * outputs
@@ -143,7 +113,7 @@ def _run_pass(state: ArrayState, command: Command, one: Pass) -> Bytes:
     codes = np.empty((batch * pixels, one.lanes), np.uint8)
     several = len(one.products) > 1
     total = np.zeros((batch, pixels, one.lanes), np.int32) if several and post else None
-    first = one.weight * _outputs(g, command)
+    first = one.weight * (g.lanes if command["wide"] else g.outputs)
     entry = command["psum"] + one.weight * (g.psum_entries // 2)
     for number, (clusters, product) in enumerate(one.products, start=1):
         lane = clusters.start * g.lanes
@@ -161,8 +131,7 @@ def _run_pass(state: ArrayState, command: Command, one: Pass) -> Bytes:
 
 
 def _check(geometry: Geometry, command: Command) -> None:
-    packing = _packing(command)
-    outputs = _outputs(geometry, command) * (1 + command["dual"])
+    outputs = _use(command).outputs(geometry)
     fits = not command["wide"] or geometry.banks <= geometry.beat_bytes
     require(fits, f"wide=1 reads {geometry.banks} bytes at once, a beat has {geometry.beat_bytes}")
     nx, ny, steps, lanes = (command[n] for n in ("nx", "ny", "steps", "lanes"))
@@ -174,7 +143,7 @@ def _check(geometry: Geometry, command: Command) -> None:
     least = steps * command["reads"]
     if command["psum_in"] or command["psum_out"]:
         end = command["psum"] + nx * ny
-        fits = end <= psum_pixels(geometry, packing)
+        fits = end <= psum_pixels(geometry, _use(command).packing)
         require(fits, f"partial sums up to {end} pass the memory")
     if not command["psum_out"]:
         require(1 <= lanes <= outputs, f"lanes={lanes} is not in 1..{outputs}")

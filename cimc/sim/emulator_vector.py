@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from cimc.kernels import native, scatter
 from cimc.quant import requantise, round_half_even_shift
-from cimc.sim.emulator_array import Parameters
 from cimc.sim.emulator_memory import ActivationBuffer, Bytes, require
+from cimc.sim.emulator_parameters import Parameters
 from cimc.targets.isa import PARAMETER_BYTES, Command, VectorOp
 
 _CHUNK_ELEMENTS = 1 << 21

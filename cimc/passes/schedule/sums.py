@@ -131,7 +131,9 @@ class SumScheduler:
         codes[channel[own], *own] = 1
         bias, m, s = (np.full(layer.lanes, value, np.int64) for value in (0, *factor))
         data = offset_bytes(cell * apart + step * banks, geometry.beat_bytes)
-        data += parameter_bytes(bias, m, s, geometry.outputs) + weight_beats(codes, geometry, LaneUse())
+        data += parameter_bytes(bias, m, s, geometry.outputs) + weight_beats(
+            codes, geometry, LaneUse()
+        )
         return WeightTile(0, len(step), True, self._data.put(data))
 
     def _add(
