@@ -99,7 +99,7 @@ class Builder:
         ]
         return self.node(
             "Conv",
-            [x, *operands],
+            operands,
             name,
             kernel_shape=[kernel, kernel],
             strides=[stride, stride],

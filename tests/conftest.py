@@ -38,6 +38,7 @@ def lite0(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("efficientnet_lite0")
     command = [sys.executable, str(models / "get_efficientnet_lite0.py"), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
+    if done.stderr.startswith("error: "):
         pytest.skip(f"EfficientNet-Lite0 cannot be fetched: {done.stderr.strip()}")
+    assert not done.returncode, done.stderr
     return folder
