@@ -58,7 +58,7 @@ def quality(found: NDArray[Any], real: NDArray[Any], labels: NDArray[np.int64]) 
     noise = max(float(np.square(found - real).sum()), np.finfo(np.float64).tiny)
     return Quality(
         int(np.count_nonzero(answers == real.argmax(axis=1))),
-        10 * math.log10(float(np.square(real).sum()) / noise),
+        10 * (math.log10(float(np.square(real).sum())) - math.log10(noise)),
         int(np.count_nonzero(answers == labels)),
     )
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -59,21 +60,36 @@ class Cost:
         return [f"{self.wall_s:.1f}", f"{self.processor_s:.1f}", f"{self.peak_gb:.2f}"]
 
 
+MEASURED = """
+import resource, sys
+from pathlib import Path
+from cimc.cli.main import run
+code = run(sys.argv[1:])
+usage = resource.getrusage(resource.RUSAGE_SELF)
+status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+print()
+print(usage.ru_utime + usage.ru_stime, int(status["VmHWM"].split()[0]) / (1 << 20))
+sys.exit(code)
+"""
+"""Runs cimc, then prints processor seconds and GB; ru_maxrss would count the parent process too."""
+
+
 def compile_alone(model: Path) -> Cost:
     """Compile `model` in a process of its own and write the output directory."""
-    arguments = ["-m", "cimc.cli.main", str(model), "--verify=none", "-o", f"{model}.out"]
+    arguments = [str(model), "--verify=none", "-o", f"{model}.out"]
     began = time.perf_counter()
-    process = os.posix_spawn(
-        sys.executable,
-        [sys.executable, *arguments],
-        {**os.environ, "PYTHONPATH": str(ROOT)},
-        file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)],
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
     )
-    _, status, usage = os.wait4(process, 0)
-    if status:
+    if done.returncode:
         sys.exit(f"error: {model.name} does not compile")
     wall = time.perf_counter() - began
-    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / (1 << 20))
+    processor, peak = map(float, done.stdout.splitlines()[-1].split())
+    return Cost(wall, processor, peak)
 
 
 def bench_compile(folder: Path) -> None:

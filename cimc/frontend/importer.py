@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from onnx import ModelProto, TensorProto, ValueInfoProto
 from xdsl.dialects.builtin import (
-    ArrayAttr,
-    FunctionType,
-    ModuleOp,
-    StringAttr,
     TensorType,
 )
-from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Block, Region, SSAValue
+from xdsl.dialects.func import ReturnOp
+from xdsl.ir import Block, SSAValue
 
 from cimc.diagnostics import InvalidModel, UnsupportedModel
 from cimc.dialects.nn import shape_of
@@ -25,15 +21,11 @@ from cimc.frontend.builder import Builder, hint
 from cimc.frontend.codes import NOT_FOLDED, attach_steps, carry_steps
 from cimc.frontend.desugar import Parts, desugar, makes_codes
 from cimc.frontend.fold import can_fold, fold_node
-from cimc.frontend.host import (
-    ELEMENTS,
-    HostRefused,
-    operator_name,
-)
+from cimc.frontend.host import ELEMENTS, HostRefused, operator_name
 from cimc.frontend.host_merge import drop_unused, merge_host_ops
 from cimc.frontend.host_node import copied, hosted
 from cimc.frontend.inputs import argument_of
-from cimc.frontend.model import ImportedModel, TensorInfo
+from cimc.frontend.model import ImportedModel, TensorInfo, module_of
 from cimc.frontend.node import (
     MissingInput,
     Node,
@@ -45,7 +37,7 @@ from cimc.frontend.node import (
     is_constant,
 )
 from cimc.frontend.outcomes import NodeOutcome, Outcomes
-from cimc.frontend.read import opset_of, read_model, stored_array
+from cimc.frontend.read import opset_of, read_model, stored_array, unique_names
 from cimc.frontend.registry import IMPORTERS, load_importers
 from cimc.frontend.shapes import inferred_shapes
 from cimc.frontend.steps import Steps
@@ -156,30 +148,24 @@ class Importer:
         return self.values[name]
 
     def all_nodes(self) -> list[Node]:
-        """Nodes of the graph; unnamed and repeated names get their operator and number."""
-        seen: set[str] = set()
-        result: list[Node] = []
-        for index, proto in enumerate(self.model.graph.node):
-            name = proto.name or f"{proto.op_type}_{index}"
-            if name in seen:
-                name = f"{name}#{index}"
-            seen.add(name)
-            result.append(
-                Node(
-                    proto=proto,
-                    index=index,
-                    name=name,
-                    file=self.path.name,
-                    opset=opset_of(self.model),
-                    batch=self.batch or 1,
-                    inputs=[],
-                    builder=self.builder,
-                    used=self.used,
-                    steps=self.steps,
-                    whole=self.whole,
-                )
+        """Nodes of the graph."""
+        protos = self.model.graph.node
+        return [
+            Node(
+                proto=proto,
+                index=index,
+                name=name,
+                file=self.path.name,
+                opset=opset_of(self.model),
+                batch=self.batch or 1,
+                inputs=[],
+                builder=self.builder,
+                used=self.used,
+                steps=self.steps,
+                whole=self.whole,
             )
-        return result
+            for index, (proto, name) in enumerate(zip(protos, unique_names(protos), strict=True))
+        ]
 
     def add_node(self, node: Node) -> None:
         """Import one node; on failure note it and let its results stand for unknown values."""
@@ -302,14 +288,8 @@ class Importer:
         weights, opsets = self.builder.weights, self.model.opset_import
         merge_host_ops(self.block, self.builder.parts, weights, opsets)
         assert self.block.last_op is not None
-        values = list(self.block.last_op.operands)
-        arguments = self.block.args
-        kind = FunctionType.from_lists([a.type for a in arguments], [v.type for v in values])
-        function = FuncOp("main", kind, Region(self.block))
-        function.attributes["arg_names"] = names_attr(inputs)
-        function.attributes["res_names"] = names_attr(name for name, _ in outputs)
-        module = ModuleOp([function])
-        module.verify()
+        values, arguments = self.block.last_op.operands, self.block.args
+        module = module_of(self.block, inputs, [name for name, _ in outputs])
         return ImportedModel(
             self.path,
             module,
@@ -318,8 +298,3 @@ class Importer:
             tuple(TensorInfo(name, shape_of(value)) for name, value in outputs),
             self.batch,
         )
-
-
-def names_attr(names: Iterable[str]) -> ArrayAttr[StringAttr]:
-    """A list of ONNX names."""
-    return ArrayAttr([StringAttr(name) for name in names])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -155,3 +155,14 @@ def stored_array(path: Path, tensor: TensorProto) -> NDArray[Any]:
             f"{path.name}: tensor '{tensor.name}' of shape {list(tensor.dims)} is "
             f"damaged: {reason}; export the model again"
         ) from e
+
+
+def unique_names(nodes: Iterable[NodeProto]) -> list[str]:
+    """A name for each node; unnamed and repeated ones get their operator and number."""
+    seen: set[str] = set()
+    names: list[str] = []
+    for index, node in enumerate(nodes):
+        name = node.name or f"{node.op_type}_{index}"
+        names.append(f"{name}#{index}" if name in seen else name)
+        seen.add(names[-1])
+    return names
