@@ -1,9 +1,12 @@
 """Compares predicted errors with measured ones; asserts nothing.
 
-    python scripts/bench_prediction.py [layers] [--networks lenet ...] [--json FILE]
+    python scripts/bench_prediction.py [layers networks] [--networks lenet ...] [--json FILE]
 
 layers    signal to noise of every layer with every multiplier, behind gain and offsets: predicted
           from histograms of half of the sample images, measured on the other half
+networks  the same of the outputs against floats, with each multiplier in all layers: predicted as
+          the sum of what single layers add, on calibration images; measured on the whole network,
+          repaired by gain and offsets, on calibration images held out and on test images
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bench_accuracy import test_images
+from data import Preprocess, preprocess_path
 from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp
 
@@ -24,6 +29,7 @@ from cimc import multipliers, targets
 from cimc.backend.terminal_table import text_table
 from cimc.frontend import load
 from cimc.frontend.data import load_calibration
+from cimc.passes.choose_trial import Trial, decibels
 from cimc.passes.context import CimContext
 from cimc.passes.pipeline import PASSES, PIPELINE
 from cimc.passes.repair_streams import exact_twin
@@ -36,6 +42,9 @@ DIGITAL = ("drum-k4", "mitchell", "mitchell-w5", "roba", "ssm-k4")
 DIGITAL += ("tosam-h1-t3", "trunc-c6", "openacm-antonio")
 """Of the library, beside all listed DAISM configurations."""
 ALL = 256
+TEST_IMAGES = 500
+LEAST_DB = 6.0
+"""Errors of layers add up as powers while they are small."""
 
 
 def names() -> list[str]:
@@ -77,6 +86,41 @@ def bench_layers(network: str) -> dict[str, Any]:
     return {"pairs": pairs}
 
 
+def bench_networks(network: str) -> dict[str, Any]:
+    """All multipliers of one network."""
+    imported = load(MODELS / f"{network}.onnx")
+    ctx = CimContext(targets.get("daism"), imported.weights, load_calibration(imported, SAMPLE))
+    for each in PIPELINE[: PIPELINE.index("choose-plan")]:
+        PASSES[each]()().apply(ctx, imported.module)
+    trial = Trial(ctx, imported.module, "offsets")
+    pixels = test_images(TEST_IMAGES)[0]
+    inputs = Preprocess.read(preprocess_path(MODELS / f"{network}.onnx"))(pixels)
+    found: list[dict[str, Any]] = []
+    for name in names():
+        plan = dict.fromkeys([layer.name for layer in trial.layers], name)
+        added = sum(trial.reaching(layer, name) for layer in trial.layers)
+        noise = {
+            "predicted": trial.exact_noise + added,
+            "held out": trial.planned_noise(plan),
+            "test": trial.planned_noise(plan, dict.fromkeys(trial.images, inputs)),
+        }
+        found.append({"multiplier": name, **{key: decibels(each) for key, each in noise.items()}})
+    rows = [[network, *map(shown, each.values())] for each in found]
+    print(text_table(["network", "multiplier", "predicted dB", "held out dB", "test dB"], rows, 2))
+    for images in ("held out", "test"):
+        above = [each for each in found if each[images] > LEAST_DB]
+        difference = np.array([each["predicted"] - each[images] for each in above])
+        row = [network, images, str(len(above)), *spread(difference)]
+        header = ["network", "images", "above 6 dB", "within 1 dB", "mean", "worst"]
+        print(text_table(header, [row], 2), flush=True)
+    return {"multipliers": found}
+
+
+def shown(value: Any) -> str:
+    """A name, or dB."""
+    return f"{value:.1f}" if isinstance(value, float) else str(value)
+
+
 def spread(difference: NDArray[np.float64]) -> list[str]:
     """Share within 1 dB, mean, largest."""
     share = float((np.abs(difference) <= 1).mean())
@@ -84,7 +128,10 @@ def spread(difference: NDArray[np.float64]) -> list[str]:
     return [f"{100 * share:.1f} %", f"{difference.mean():+.2f}", f"{worst:+.2f}"]
 
 
-SECTIONS: dict[str, Callable[[str], dict[str, Any]]] = {"layers": bench_layers}
+SECTIONS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "layers": bench_layers,
+    "networks": bench_networks,
+}
 
 
 def main() -> None:

@@ -60,52 +60,64 @@ class Trial:
         """How many of the calibration images a run may take."""
         return min(self.count, affordable(self.exact, products, limits))
 
+    @cached_property
+    def runs(self) -> tuple[WholeRun, WholeRun]:
+        """Of the floats and of the exact codes, on the images that sensitivities come from."""
+        count = self.affordable(2 * SENSE_PRODUCTS / max(len(self.layers), 1), SENSE_IMAGES)
+        images = spread(self.images, count)
+        real, codes = (
+            WholeRun(module, self.ctx.weights, images) for module in (self.real, self.exact)
+        )
+        return real, codes
+
+    def reaching(self, layer: SampledLayer, multiplier: str) -> float:
+        """Noise to signal of the outputs when only `layer` has `multiplier`, corrected."""
+        real, codes = self.runs
+        error = layer_error(layer, codes.values[layer.layer.x], multiplier, self.ctx.weights)
+        return real.noise(dict(named_layers(self.real))[layer.name].y, error)
+
     def sensitivities(self, snr_db: Mapping[str, Mapping[str, float | None]]) -> dict[str, float]:
         """Noise to signal of the outputs over that of the sums, for each layer by node.
 
         `snr_db` is what each layer can have, by multiplier; layers that can only be exact are left
         out.
         """
-        count = self.affordable(2 * SENSE_PRODUCTS / max(len(self.layers), 1), SENSE_IMAGES)
-        images = spread(self.images, count)
-        real = WholeRun(self.real, self.ctx.weights, images)
-        codes = WholeRun(self.exact, self.ctx.weights, images)
-        targets = dict(named_layers(self.real))
         found: dict[str, float] = {}
         for layer in self.layers:
             known = {m: db for m, db in snr_db.get(layer.name, {}).items() if db is not None}
             if not known:
                 continue
             reference = min(known, key=lambda m: abs(known[m] - REFERENCE_SNR_DB))
-            error = layer_error(layer, codes.values[layer.layer.x], reference, self.ctx.weights)
-            noise = real.noise(targets[layer.name].y, error)
             measured = layer.measured_snr_db(reference)
             assert measured is not None
-            found[layer.name] = noise * 10 ** (measured / 10)
+            found[layer.name] = self.reaching(layer, reference) * 10 ** (measured / 10)
         return found
+
+    @cached_property
+    def held(self) -> dict[str, NDArray[Any]]:
+        """Calibration images that decide in repair and are not fitted to."""
+        first = HOLD_OUT - 1 if self.count >= HOLD_OUT else 0
+        held = {name: array[first::HOLD_OUT] for name, array in self.images.items()}
+        return {name: a[: self.affordable(HELD_PRODUCTS, HELD_IMAGES)] for name, a in held.items()}
 
     @cached_property
     def exact_noise(self) -> float:
         """Noise to signal of the outputs with exact products."""
-        return self.noise(self.exact)
+        return self.noise(self.exact, self.ctx, self.held)
 
-    def planned_noise(self, multipliers: Mapping[str, str]) -> float:
-        """The same with a multiplier for each layer, by node, repaired."""
+    def planned_noise(self, multipliers: Mapping[str, str], images: Images | None = None) -> float:
+        """The same with a multiplier for each layer, by node, repaired; on `images` if given."""
         module = self.exact.clone()
         for name, layer in named_layers(module):
             layer.multiplier = StringAttr(multipliers[name])
         own = self.ctx.scratch()
         RepairPass(self.repair).apply(own, module)
-        return self.noise(module, own)
+        return self.noise(module, own, images or self.held)
 
-    def noise(self, module: ModuleOp, ctx: CimContext | None = None) -> float:
-        """Noise to signal of the outputs of quantised `module`, on images that decide in repair."""
-        held = {name: array[HOLD_OUT - 1 :: HOLD_OUT] for name, array in self.images.items()}
-        if self.count < HOLD_OUT:
-            held = dict(self.images)
-        some = {name: a[: self.affordable(HELD_PRODUCTS, HELD_IMAGES)] for name, a in held.items()}
-        clean = run(self.real, self.ctx.weights, some).outputs
-        noisy = run(module, (ctx or self.ctx).weights, some).outputs
+    def noise(self, module: ModuleOp, ctx: CimContext, images: Images) -> float:
+        """Energy of the outputs' error over theirs, of quantised `module` on `images`."""
+        clean = run(self.real, self.ctx.weights, images).outputs
+        noisy = run(module, ctx.weights, images).outputs
         flat = [
             np.concatenate([each[k].reshape(-1) for k in sorted(clean)]).astype(np.float64)
             for each in (clean, noisy)
