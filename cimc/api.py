@@ -44,6 +44,7 @@ def compile(
     min_snr: float | None = None,
     target_sqnr: float | None = None,
     choices: Sequence[str] = (),
+    minimise: str = "cycles",
     progress: Callable[[str], None] | None = None,
     after_pass: Sequence[AfterPass] = (),
     verify_each: bool = False,
@@ -65,6 +66,8 @@ def compile(
             its sums have this predicted signal to noise, in dB.
         target_sqnr: the same such that the outputs have this one against the float network.
         choices: multipliers to choose from (default: all listed ones that the target can have).
+        minimise: what a choice makes small: "cycles", or "exact-macs", multiply-accumulates with
+            exact products, then cycles.
         progress: called with a line of text before each step.
         after_pass: each is called with a pass's name and the module behind every pass.
         verify_each: run the interpreter on one input behind every pass, compare with before.
@@ -85,7 +88,7 @@ def compile(
     if verify_each:
         one = {name: array[:1] for name, array in given.arrays.items()}
         observers.append(MeaningChecker(ctx.weights, one))
-    options = Options(multiplier, repair, min_snr, target_sqnr, tuple(choices))
+    options = Options(multiplier, repair, min_snr, target_sqnr, tuple(choices), minimise)
     return CompiledModel(compile_network(imported, ctx, options, observers, say))
 
 

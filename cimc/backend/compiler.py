@@ -138,7 +138,8 @@ class Options:
     min_snr: float | None = None
     target_sqnr: float | None = None
     choices: tuple[str, ...] = ()
-    """The three of the pass `choose-plan`."""
+    minimise: str = "cycles"
+    """The four of the pass `choose-plan`."""
 
     @property
     def repair_level(self) -> str:
@@ -157,6 +158,7 @@ def pipeline_until(stage: str, options: Options) -> list[ModulePass]:
             "min_snr": options.min_snr,
             "target_sqnr": options.target_sqnr,
             "choices": options.choices,
+            "minimise": options.minimise,
             "repair": options.repair_level,
         },
         REPAIR: {"level": options.repair_level},

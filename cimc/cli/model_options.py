@@ -9,6 +9,7 @@ from typing import Any
 
 from cimc.api import CompiledModel, compile
 from cimc.diagnostics import InvalidModel, UsageError
+from cimc.passes.choose_plan import COSTS
 from cimc.passes.repair import LEVELS
 
 
@@ -59,6 +60,12 @@ def _add_choice_options(parser: argparse.ArgumentParser) -> None:
         metavar="LIST",
         help="multipliers to choose from, with commas (all that the target can have)",
     )
+    group.add_argument(
+        "--minimise",
+        choices=COSTS,
+        default="cycles",
+        help="what to make small: cycles, or MACs with exact products, then cycles (%(default)s)",
+    )
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -75,7 +82,7 @@ def choice_of(args: argparse.Namespace) -> dict[str, Any]:
         raise UsageError(
             "--multiplier is for all layers; give --choices, or fix layers in a --plan"
         )
-    fields = ("multiplier", "repair", "plan", "min_snr", "target_sqnr", "choices")
+    fields = ("multiplier", "repair", "plan", "min_snr", "target_sqnr", "choices", "minimise")
     return {name: getattr(args, name) for name in fields}
 
 

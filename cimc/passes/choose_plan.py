@@ -27,12 +27,13 @@ from cimc.multipliers import names as listed_names
 from cimc.passes.choose_trial import Trial, decibels
 from cimc.passes.context import cim_context
 from cimc.passes.depthwise import VECTOR_MULTIPLIER, suits_vector_unit
-from cimc.passes.machine_costs import MachineCosts
+from cimc.passes.machine_costs import ExactMacs, MachineCosts
 from cimc.passes.plan import Plan, named_layers
 from cimc.passes.plan_search import PlanCosts, PlanSearch
 from cimc.passes.repair import LEVELS
 from cimc.targets import Target
 
+COSTS = ("cycles", "exact-macs")
 ROUNDS = 6
 """Plans that are tried at most."""
 TIGHTER = 0.9
@@ -45,6 +46,7 @@ class Chosen:
 
     min_snr_db: float | None = None
     target_sqnr_db: float | None = None
+    minimised: str | None = None
     choices: list[str] = field(default_factory=list[str])
     exact_sqnr_db: float | None = None
     """With exact products: the most that a choice can reach."""
@@ -62,6 +64,8 @@ class ChoosePlanPass(ModulePass):
     Does nothing unless `min_snr` (dB, of every layer's sums) or `target_sqnr` (dB, of all outputs
     against the float network) is given. `choices` are the multipliers to choose from, by default
     all listed ones that the target can compute with; `repair` is the level that will follow.
+    `minimise` is "cycles", or "exact-macs": multiply-accumulates with exact products, then cycles;
+    with that, depthwise convolutions may leave the vector unit.
 
     Raises:
         InvalidInput: there is no calibration data, or nothing keeps the limits.
@@ -73,12 +77,17 @@ class ChoosePlanPass(ModulePass):
     target_sqnr: float | None = None
     choices: tuple[str, ...] = ()
     repair: str = "channels"
+    minimise: str = "cycles"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Set the plan, and `CimContext.chosen`."""
         if self.repair not in LEVELS:
             raise InvalidInput(
                 f"{self.name}: repair must be one of {', '.join(LEVELS)}, got '{self.repair}'"
+            )
+        if self.minimise not in COSTS:
+            raise InvalidInput(
+                f"{self.name}: minimise must be one of {', '.join(COSTS)}, got '{self.minimise}'"
             )
         if self.min_snr is None and self.target_sqnr is None:
             return
@@ -93,8 +102,10 @@ class ChoosePlanPass(ModulePass):
             get_multiplier(name).check_zero()
         context.plan.check(name for name, _ in named_layers(op))
         trial = Trial(context, op, self.repair)
-        chooser = Chooser(context.plan, context.target, trial, tuple(names))
-        costs = MachineCosts(trial.ctx, trial.exact, chooser.open)
+        vector = () if self.minimise == "cycles" else names
+        chooser = Chooser(context.plan, context.target, trial, tuple(names), tuple(vector))
+        machine = MachineCosts(trial.ctx, trial.exact, chooser.open)
+        costs = machine if self.minimise == "cycles" else ExactMacs(machine)
         if self.target_sqnr is None:
             picked, found = cheapest(chooser.search(costs, self.min_snr)), Chosen()
         else:
@@ -102,7 +113,9 @@ class ChoosePlanPass(ModulePass):
             search = chooser.search(costs, self.min_snr, sensitivity)
             picked, found = within(trial, search, self.target_sqnr)
         context.plan = completed(context.plan, picked)
-        context.chosen = replace(found, min_snr_db=self.min_snr, choices=list(names))
+        context.chosen = replace(
+            found, min_snr_db=self.min_snr, minimised=self.minimise, choices=list(names)
+        )
 
 
 def completed(plan: Plan, multipliers: Mapping[str, str]) -> Plan:
@@ -122,9 +135,20 @@ def usable(target: Target) -> list[str]:
 class Chooser:
     """What the layers of one network may have, and the errors that are predicted for it."""
 
-    def __init__(self, plan: Plan, target: Target, trial: Trial, names: tuple[str, ...]):
-        """`names` are the choices of layers that `plan` leaves open."""
+    def __init__(
+        self,
+        plan: Plan,
+        target: Target,
+        trial: Trial,
+        names: tuple[str, ...],
+        vector: tuple[str, ...] = (),
+    ):
+        """`names` are the choices of layers that `plan` leaves open.
+
+        `vector` are those of layers of the vector unit, beside what it has itself.
+        """
         self.plan, self.target, self.trial, self.names = plan, target, trial, names
+        self.vector = tuple(dict.fromkeys((VECTOR_MULTIPLIER, *vector)))
         self.open = {name: self.allowed(name, op) for name, op in named_layers(trial.exact)}
         self.snr_db = {
             layer.name: {m: layer.predicted_snr_db(m) for m in self.open[layer.name]}
@@ -137,7 +161,7 @@ class Chooser:
         if fixed is not None:
             return (fixed,)
         if suits_vector_unit(layer, self.target.geometry):
-            return (VECTOR_MULTIPLIER,)
+            return self.vector
         return self.names
 
     def with_floor(self, floor: float | None) -> dict[str, list[str]]:
@@ -169,6 +193,10 @@ class Chooser:
         db = self.snr_db[node][multiplier]
         return 0.0 if db is None else 10 ** (-db / 10)
 
+    def on_vector_unit(self, node: str, multiplier: str) -> bool:
+        """A choice that needs no multiplier of the array."""
+        return multiplier == VECTOR_MULTIPLIER and self.open[node] == self.vector
+
     def search(
         self,
         costs: PlanCosts,
@@ -187,7 +215,7 @@ class Chooser:
             for node, names in kept.items()
         }
         shared = {
-            node: [] if self.open[node] == (VECTOR_MULTIPLIER,) else names
+            node: [name for name in names if not self.on_vector_unit(node, name)]
             for node, names in kept.items()
         }
         fixed = {layer.multiplier for layer in self.plan.layers} - {None}

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 
 from cimc.diagnostics import node_names
@@ -17,6 +18,7 @@ from cimc.passes.depthwise import VECTOR_MULTIPLIER, suits_vector_unit
 from cimc.passes.pipeline import PASSES, PIPELINE
 from cimc.passes.plan import named_layers
 from cimc.passes.plan_search import Choices, LayerCosts
+from cimc.passes.sampled_layers import layer_macs
 from cimc.passes.segments import cut
 
 FIRST, LAST = "nn-to-cim", "cim-estimate-cycles"
@@ -121,3 +123,44 @@ def cycles_by_node(module: ModuleOp) -> Iterator[tuple[str, int]]:
             cycles = op.cycles
             assert cycles is not None
             yield nodes[0], cycles.value.data
+
+
+class ExactMacs:
+    """Multiply-accumulates with exact products, then what `machine` counts.
+
+    It stands for what approximate products save where cycles do not show it: depthwise convolutions
+    may leave the vector unit.
+    """
+
+    def __init__(self, machine: MachineCosts):
+        """For the network and choices of `machine`."""
+        self.machine = machine
+
+    def total(self, plan: Choices) -> tuple[float, ...]:
+        """Sum over the layers; figures of `machine`."""
+        macs = sum(self.macs(*choice) for choice in plan.items())
+        return (float(macs), *self.machine.total(plan))
+
+    def around(self, plan: Choices) -> LayerCosts:
+        """They add up wherever the plan is."""
+        return ExactMacsNearby(self, self.machine.around(plan))
+
+    def macs(self, node: str, multiplier: str) -> int:
+        """Of one layer and image; none where products are not exact."""
+        layer = self.machine.layers[node]
+        own, exact = (
+            get_multiplier(name).table(*operand_bits(layer)) for name in (multiplier, "exact")
+        )
+        return layer_macs(layer) if np.array_equal(own, exact) else 0
+
+
+@dataclass(frozen=True)
+class ExactMacsNearby:
+    """Costs of single choices."""
+
+    costs: ExactMacs
+    machine: LayerCosts
+
+    def of(self, node: str, multiplier: str) -> tuple[float, ...]:
+        """Multiply-accumulates with exact products; figures of the machine."""
+        return (float(self.costs.macs(node, multiplier)), *self.machine.of(node, multiplier))

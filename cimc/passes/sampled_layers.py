@@ -112,10 +112,14 @@ def sampled_layers(
 
 def affordable(module: ModuleOp, products: float, limits: tuple[int, int]) -> int:
     """Images, within `limits`, of which one run of `module` takes that many products."""
-    layers = (op for op in module.walk() if isinstance(op, WeightedOp))
-    each = sum(math.prod(shape_of(op.y)) * math.prod(op.weights.shape[1:]) for op in layers)
+    each = sum(layer_macs(op) for op in module.walk() if isinstance(op, WeightedOp))
     low, high = limits
     return min(max(int(products / max(each, 1)), low), high)
+
+
+def layer_macs(op: WeightedOp) -> int:
+    """Multiply-accumulates of one image."""
+    return math.prod(shape_of(op.y)) * math.prod(op.weights.shape[1:])
 
 
 def every_other(images: Mapping[str, NDArray[Any]], most: int) -> Sequence[dict[str, NDArray[Any]]]:

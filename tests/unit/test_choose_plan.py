@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_onnx import model, node, random, save
 
 from cimc import targets
 from cimc.api import compile
@@ -137,8 +138,8 @@ def test_another_cost(trial: Trial) -> None:
     chooser = Chooser(Plan(), targets.get("daism"), trial, CHOICES)
     assert set(cheapest(chooser.search(Alphabet())).values()) == {"daism-fla"}
     found = cheapest(chooser.search(Alphabet(), 24.0))
-    for node, picked in found.items():
-        better = [n for n in sorted(CHOICES) if chooser.noise(node, n) <= 10**-2.4]
+    for name, picked in found.items():
+        better = [n for n in sorted(CHOICES) if chooser.noise(name, n) <= 10**-2.4]
         assert picked == better[0]
 
 
@@ -172,3 +173,25 @@ def test_what_cannot_be_kept(
 ) -> None:
     with pytest.raises(InvalidInput, match=f"^{message}"):
         compile(models / "lenet.onnx", calibration=sample, **asked)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("minimise", "expected"), [("cycles", "exact"), ("exact-macs", "daism-pc3-lj")]
+)
+def test_depthwise_layers_leave_the_vector_unit_only_for_fewer_exact_macs(
+    minimise: str, expected: str, tmp_path: Path
+) -> None:
+    weights = {"w": random(16, 1, 3, 3), "v": random(8, 16, 1, 1)}
+    nodes = [node("Conv", ["x", "w"], "a", group=16), node("Conv", ["a", "v"])]
+    path = save(model(nodes, weights, shape=(1, 16, 8, 8)), tmp_path)
+    compiled = compile(
+        path,
+        calibration={"x": random(8, 16, 8, 8)},
+        min_snr=15,
+        choices=["exact", "daism-pc3-lj"],
+        minimise=minimise,
+    )
+    found = multipliers(compiled.network.ctx.plan)
+    assert list(found.values()) == [expected, "daism-pc3-lj"]
+    assert compiled.report["choice"]["minimised"] == minimise
+    compiled.verify("emulate")

@@ -1,6 +1,7 @@
 // RUN: cimc-opt %s -p choose-plan | filecheck %s
 // RUN: not cimc-opt %s -p "calibrate,choose-plan{min-snr=20.0}" 2>&1 | filecheck %s --check-prefix NOISE
 // RUN: not cimc-opt %s -p "choose-plan{repair=all}" 2>&1 | filecheck %s --check-prefix LEVEL
+// RUN: not cimc-opt %s -p "choose-plan{minimise=area}" 2>&1 | filecheck %s --check-prefix COST
 
 func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> attributes {arg_names = ["image"], res_names = ["y"]} {
   %y = nn.gemm %x weights #nn.blob<"38af1223c44ebe98", tensor<2x2xf32>> : tensor<1x2xf32> -> tensor<1x2xf32>
@@ -10,3 +11,4 @@ func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> attributes {arg_names = 
 // CHECK:      nn.gemm %x weights #nn.blob<"38af1223c44ebe98", tensor<2x2xf32>> : tensor<1x2xf32> -> tensor<1x2xf32>
 // NOISE: error: choose-plan: errors cannot be predicted without calibration data; give --calibration
 // LEVEL: error: choose-plan: repair must be one of none, gain, offsets, channels, weights, got 'all'
+// COST: error: choose-plan: minimise must be one of cycles, exact-macs, got 'area'
