@@ -16,7 +16,12 @@ from cimc import targets
 from cimc.dialects.cim import ActType, BlobAttr, ConvOp
 from cimc.dialects.nn import int_array, int_attr
 from cimc.passes.allocate import Interval, first_fit
-from cimc.passes.reduction import output_groups, packed_weights, reduction_steps
+from cimc.passes.reduction import (
+    output_groups,
+    packed_weights,
+    pixel_counts,
+    reduction_steps,
+)
 from cimc.passes.schedule.commands import Step, make_step
 from cimc.passes.schedule.tokens import insert_tokens
 from cimc.passes.schedule.views import wrap_stride
@@ -227,3 +232,29 @@ def test_tile_sizes_differ_by_one():
         assert max(parts) <= 21
         assert all(a - b in (0, 1) for a, b in pairwise(parts))
         assert np.ptp(parts) <= 1
+
+
+@pytest.mark.parametrize("pixels", [1, 2, 3])
+def test_pixels_together_read_the_union_of_their_windows(pixels: int) -> None:
+    """Lane p * K + k has the weights of output k at the bytes of pixel p, and zeros elsewhere."""
+    op = conv_op((4, 8, 3), (3, 3), 2, weight_zero=9)  # six pixels a line
+    (group,) = output_groups(op, targets.get("daism").geometry)
+    weights = np.arange(2 * 27).reshape(2, 27) + 10
+    steps = reduction_steps(op, 8, group, pixels)
+    lanes = packed_weights(op, group, weights, pixels)
+    assert lanes.shape[0] == 2 * pixels
+    found = np.full((2 * pixels, 4 * 24), 9)
+    for offset, taps in zip(steps.offsets, steps.taps, strict=True):
+        for c, tap in enumerate(taps):
+            if tap >= 0:
+                found[:, offset + c] = lanes[:, tap]
+    expected = np.full((2 * pixels, 4, 8, 3), 9)
+    for p in range(pixels):
+        expected[2 * p : 2 * p + 2, :3, p : p + 3] = weights.reshape(2, 3, 3, 3)
+    np.testing.assert_array_equal(found, expected.reshape(2 * pixels, -1))
+    assert pixel_counts(op, 6) == [1, 2, 3]
+
+
+def test_grouped_and_dilated_convolutions_compute_one_pixel_at_a_time() -> None:
+    assert pixel_counts(conv_op((4, 8, 4), (3, 3), 2, group=2), 64) == [1]
+    assert pixel_counts(conv_op((8, 8, 4), (3, 3), 2, dilations=(1, 2)), 64) == [1]
