@@ -50,6 +50,7 @@ module cimc_array (
   logic       first_row_q, left_justify_q, signed_q, psum_in_q, psum_out_q, dual_q,
                     wide_q;
   logic signed [cimc_pkg::CMD_ARRAY_A_ZERO_W-1:0] zero_q;
+  logic [cimc_pkg::Clusters-1:0] active_q;   // clusters of the command's bank group
 
   assign bits    = command_i[cimc_pkg::CMD_ARRAY_BITS_LSB +: cimc_pkg::CMD_ARRAY_BITS_W];
   assign pc_bits = command_i[cimc_pkg::CMD_ARRAY_PC_BITS_LSB +: cimc_pkg::CMD_ARRAY_PC_BITS_W];
@@ -64,8 +65,13 @@ module cimc_array (
       zero_q         <= command_i[cimc_pkg::CMD_ARRAY_A_ZERO_LSB +: cimc_pkg::CMD_ARRAY_A_ZERO_W];
       psum_in_q      <= command_i[cimc_pkg::CMD_ARRAY_PSUM_IN_LSB];
       psum_out_q     <= command_i[cimc_pkg::CMD_ARRAY_PSUM_OUT_LSB];
-      dual_q         <= command_i[cimc_pkg::CMD_ARRAY_DUAL_LSB];
+      dual_q         <= cimc_pkg::DualLanes != 0 && command_i[cimc_pkg::CMD_ARRAY_DUAL_LSB];
       wide_q         <= command_i[cimc_pkg::CMD_ARRAY_WIDE_LSB];
+      for (int k = 0; k < cimc_pkg::Clusters; k++) begin
+        active_q[k] <= cimc_pkg::ClusterGroups[8*k +: 8]
+                       == 8'(command_i[cimc_pkg::CMD_ARRAY_GROUP_LSB
+                                       +: cimc_pkg::CMD_ARRAY_GROUP_W]);
+      end
     end
   end
 
@@ -195,7 +201,7 @@ module cimc_array (
         .we_i       (row_we_i[Bank]),
         .waddr_i    (row_addr_i[Bank*RowBits +: RowBits]),
         .wdata_i    (row_data_i[Bank*cimc_pkg::RowColumns +: cimc_pkg::RowColumns]),
-        .re_i       (valid_q[5] && own_used5[c]),
+        .re_i       (valid_q[5] && own_used5[c] && active_q[k]),
         .raddr_i    (row5_q),
         .wordlines_i(own_wordlines[c*Window +: Window]),
         .rdata_o    (rows[c*cimc_pkg::RowColumns +: cimc_pkg::RowColumns])
@@ -207,13 +213,13 @@ module cimc_array (
     ) u_cluster (
       .clk_i           (clk_i),
       .dual_i          (dual_q),
-      .products_valid_i(valid_q[6]),
+      .products_valid_i(valid_q[6] && active_q[k]),
       .rows_i          (rows),
       .used_i          (own_used6),
       .operand_i       (own_operand),
       .negative_i      (own_negative),
-      .pairs_valid_i   (valid_q[7]),
-      .sums_valid_i    (valid_q[8]),
+      .pairs_valid_i   (valid_q[7] && active_q[k]),
+      .sums_valid_i    (valid_q[8] && active_q[k]),
       .first_i         (first_q[8]),
       .hold_i          (hold8),
       .psum_in_i       (psum_in_q),
@@ -230,10 +236,10 @@ module cimc_array (
       .Depth(HalfEntries)
     ) u_lower_psum (
       .clk_i  (clk_i),
-      .we_i   (psum_we && (dual_q || !write_upper)),
+      .we_i   (psum_we && active_q[k] && (dual_q || !write_upper)),
       .waddr_i(HalfBits'(32'(psum_write_q) % HalfEntries)),
       .wdata_i(acc),
-      .re_i   (psum_re && (dual_q || !read_upper)),
+      .re_i   (psum_re && active_q[k] && (dual_q || !read_upper)),
       .raddr_i(HalfBits'(32'(psum_read_q) % HalfEntries)),
       .rdata_o(lower_psum)
     );
@@ -243,10 +249,10 @@ module cimc_array (
       .Depth(HalfEntries)
     ) u_upper_psum (
       .clk_i  (clk_i),
-      .we_i   (psum_we && (dual_q || write_upper)),
+      .we_i   (psum_we && active_q[k] && (dual_q || write_upper)),
       .waddr_i(HalfBits'(32'(psum_write_q) % HalfEntries)),
       .wdata_i(dual_q ? high_acc : acc),
-      .re_i   (psum_re && (dual_q || read_upper)),
+      .re_i   (psum_re && active_q[k] && (dual_q || read_upper)),
       .raddr_i(HalfBits'(32'(psum_read_q) % HalfEntries)),
       .rdata_o(upper_psum)
     );

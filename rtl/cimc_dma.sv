@@ -49,12 +49,11 @@ module cimc_dma (
   localparam int BeatBytes = cimc_pkg::BeatBytes;
   localparam int AddressBits = cimc_pkg::BeatAddressBits;
   localparam int CountBits = 21;                    // beats of a LOAD: bytes field and one more
-  localparam int BankShift = $clog2(cimc_pkg::Banks);
-  localparam int WeightBits = cimc_pkg::CMD_LOAD_WEIGHTS_STEPS_W + BankShift;
+  localparam int BankShift = $clog2(cimc_pkg::ReductionBanks);   // banks of a cluster
+  localparam int WeightBits = cimc_pkg::CMD_LOAD_WEIGHTS_STEPS_W + $clog2(cimc_pkg::Banks);
   localparam int BeatEntries = BeatBytes / 4;       // of the step table
   localparam int LutBeats = 256 / BeatBytes;
-  localparam int ParameterBeats = cimc_pkg::Clusters * 8;   // twice with two outputs a lane
-  localparam int PairShift = (BankShift > 0) ? BankShift - 1 : 0;
+  localparam int ClusterParameterBeats = 8;                      // twice with two outputs a lane
   localparam int VectorParameterBeats = 8;
 
   typedef enum logic [2:0] {OpFetch, OpLoad, OpStore, OpWeights, OpLut, OpTaps} op_e;
@@ -68,6 +67,16 @@ module cimc_dma (
   logic [cimc_pkg::CMD_LOAD_WEIGHTS_STEPS_W-1:0] steps;
   logic                                        has_params, two_banks, two_a_lane;
   logic [cimc_pkg::CMD_LOAD_TAPS_TAPS_W-1:0]   taps;
+  logic [cimc_pkg::CMD_LOAD_WEIGHTS_GROUP_W-1:0] group;
+  logic [8*cimc_pkg::Groups-1:0]               firsts, shifts;
+  logic [7:0]                                  first_cluster, cluster_shift;  // of the group
+
+  assign group  = command_i[cimc_pkg::CMD_LOAD_WEIGHTS_GROUP_LSB
+                            +: cimc_pkg::CMD_LOAD_WEIGHTS_GROUP_W];
+  assign firsts = cimc_pkg::GroupFirsts;
+  assign shifts = cimc_pkg::GroupShifts;
+  assign first_cluster = firsts[8*32'(group) +: 8];
+  assign cluster_shift = shifts[8*32'(group) +: 8];
 
   assign opcode = command_i[cimc_pkg::CMD_OPCODE_LSB +: cimc_pkg::CMD_OPCODE_W];
   assign dram   = command_i[cimc_pkg::CMD_LOAD_DRAM_LSB +: cimc_pkg::CMD_LOAD_DRAM_W];
@@ -118,7 +127,9 @@ module cimc_dma (
       OpLut:     start_beats = CountBits'(LutBeats);
       OpWeights: start_beats = ((CountBits'(steps) + CountBits'(BeatEntries - 1))
                                 >> $clog2(BeatEntries))
-                               + (has_params ? CountBits'(ParameterBeats) << two_a_lane : '0);
+                               + (has_params
+                                  ? CountBits'(ClusterParameterBeats)
+                                    << (cluster_shift + 8'(two_a_lane)) : '0);
       OpTaps:    start_beats = CountBits'(taps) + CountBits'(VectorParameterBeats);
       default:   start_beats = CountBits'(({1'b0, bytes}
                                            + (cimc_pkg::CMD_LOAD_BYTES_W+1)'(dram[IndexBits-1:0])
@@ -129,7 +140,8 @@ module cimc_dma (
 
   logic [WeightBits-1:0] start_weights;   // weight beats
 
-  assign start_weights = WeightBits'(steps) << (two_banks ? PairShift : BankShift);
+  assign start_weights = WeightBits'(steps)
+                         << (8'(BankShift) + cluster_shift - 8'(two_banks));
 
   // Asking side
   op_e                   op_q;
@@ -201,7 +213,8 @@ module cimc_dma (
   logic [CountBits-1:0]   take_head_q;   // beats of the head to come
   logic [WeightBits-1:0]  take_body_q;
   logic [CountBits-1:0]   table_beats_q; // beats of the head before the parameters: steps or taps
-  logic [CountBits-1:0]   taken_q;       // beats of the head taken, parameters from 0 again
+  logic [CountBits-1:0]   taken_q;       // beats of the head taken, parameters counted anew
+  logic [CountBits-1:0]   parameters_q;  // number of the first beat of parameters in its set
   logic                   first_q;       // no beat was taken yet
   logic [BeatBytes-1:0]   first_strobe_q, last_strobe_q, strobe;
   logic                   take_head, take_body, last_head, last_body, table_we;
@@ -232,13 +245,15 @@ module cimc_dma (
       first_strobe_q <= {BeatBytes{1'b1}} << dram[IndexBits-1:0];
       last_strobe_q  <= {BeatBytes{1'b1}} >> ~last_byte;
       taken_q        <= '0;
+      parameters_q   <= (start_op == OpWeights)
+                        ? CountBits'(first_cluster) * CountBits'(ClusterParameterBeats) : '0;
       table_beats_q  <= (start_op == OpTaps)
                         ? CountBits'(taps)
                         : (CountBits'(steps) + CountBits'(BeatEntries - 1)) >> $clog2(BeatEntries);
     end else if (take_head) begin
       take_addr_q  <= take_addr_q + 1'b1;
       first_q      <= 1'b0;
-      taken_q      <= (table_we && table_beats_q == CountBits'(1)) ? '0 : taken_q + 1'b1;
+      taken_q      <= (table_we && table_beats_q == CountBits'(1)) ? parameters_q : taken_q + 1'b1;
       if (table_we) table_beats_q <= table_beats_q - 1'b1;
     end
   end
@@ -282,25 +297,27 @@ module cimc_dma (
   end
 
   // Weights: bank after bank, or two and two, then the rows of the next step
-  logic [cimc_pkg::BankBits-1:0]    bank_q;
+  logic [cimc_pkg::BankBits-1:0]    bank_q, first_bank_q, last_bank_q;
   logic                             two_banks_q;
   logic [cimc_pkg::BankRowBits-1:0] row_q;
   logic                             last_bank;
 
-  assign last_bank      = (bank_q | cimc_pkg::BankBits'(two_banks_q))
-                          == cimc_pkg::BankBits'(cimc_pkg::Banks - 1);
+  assign last_bank      = (bank_q | cimc_pkg::BankBits'(two_banks_q)) == last_bank_q;
   assign weight_valid_o = take_body;
   assign weight_bank_o  = bank_q;
   assign weight_row_o   = row_q;
 
   always_ff @(posedge clk_i) begin
     if (start_i) begin
-      two_banks_q <= two_banks;
-      bank_q <= '0;
+      two_banks_q  <= two_banks;
+      bank_q       <= cimc_pkg::BankBits'(first_cluster << BankShift);
+      first_bank_q <= cimc_pkg::BankBits'(first_cluster << BankShift);
+      last_bank_q  <= cimc_pkg::BankBits'(((first_cluster + (8'd1 << cluster_shift)) << BankShift)
+                                          - 8'd1);
       row_q  <= cimc_pkg::BankRowBits'(command_i[cimc_pkg::CMD_LOAD_WEIGHTS_ROW_BASE_LSB
                                                  +: cimc_pkg::CMD_LOAD_WEIGHTS_ROW_BASE_W]);
     end else if (take_body) begin
-      bank_q <= last_bank ? '0 : bank_q + (cimc_pkg::BankBits'(1) << two_banks_q);
+      bank_q <= last_bank ? first_bank_q : bank_q + (cimc_pkg::BankBits'(1) << two_banks_q);
       if (last_bank) row_q <= row_q + cimc_pkg::BankRowBits'(rows);
     end
   end

@@ -33,11 +33,17 @@ module cimc_postprocess (
   logic [CountBits-1:0]       nx_q;
   logic [AddressBits-1:0]     dst_x_q, dst_y_q;
   logic [LaneBits-1:0]        lanes_q;
-  logic [GroupBits-1:0]       last_group_q;
+  logic [GroupBits-1:0]       first_group_q, last_group_q;
   logic signed [ByteBits-1:0] zero_q, low_q, high_q;
   logic                       wide_q;
   logic [LaneBits-1:0]        lanes;
+  logic [GroupBits-1:0]       first_group;   // of the command's bank group
+  logic [8*cimc_pkg::Groups-1:0] firsts;
 
+  assign firsts      = cimc_pkg::GroupFirsts;
+  assign first_group = GroupBits'(firsts[8*32'(command_i[cimc_pkg::CMD_ARRAY_GROUP_LSB
+                                                         +: cimc_pkg::CMD_ARRAY_GROUP_W]) +: 8])
+                       << $clog2(cimc_pkg::Lanes / Group);
   assign lanes = command_i[cimc_pkg::CMD_ARRAY_LANES_LSB +: LaneBits];
 
   always_ff @(posedge clk_i) begin
@@ -46,7 +52,8 @@ module cimc_postprocess (
       dst_x_q         <= command_i[cimc_pkg::CMD_ARRAY_DST_X_LSB +: AddressBits];
       dst_y_q         <= command_i[cimc_pkg::CMD_ARRAY_DST_Y_LSB +: AddressBits];
       lanes_q         <= lanes;
-      last_group_q    <= GroupBits'((lanes - 1'b1) >> $clog2(Group));
+      first_group_q   <= first_group;
+      last_group_q    <= first_group + GroupBits'((lanes - 1'b1) >> $clog2(Group));
       zero_q          <= command_i[cimc_pkg::CMD_ARRAY_Y_ZERO_LSB +: ByteBits];
       low_q           <= command_i[cimc_pkg::CMD_ARRAY_LOW_LSB +: ByteBits];
       high_q          <= command_i[cimc_pkg::CMD_ARRAY_HIGH_LSB +: ByteBits];
@@ -69,7 +76,7 @@ module cimc_postprocess (
   end
 
   always_ff @(posedge clk_i) begin
-    if (pixel_i) group_q <= '0;
+    if (pixel_i) group_q <= first_group_q;
     else if (active_q) group_q <= group_q + 1'b1;
   end
 
@@ -126,14 +133,14 @@ module cimc_postprocess (
       write_q       <= command_i[cimc_pkg::CMD_ARRAY_DST_LSB +: AddressBits];
       pixel_q       <= command_i[cimc_pkg::CMD_ARRAY_DST_LSB +: AddressBits];
       line_q        <= command_i[cimc_pkg::CMD_ARRAY_DST_LSB +: AddressBits];
-      write_group_q <= '0;
+      write_group_q <= first_group;
       write_lane_q  <= '0;
     end else if (pixel_done_o) begin
       x_q           <= (x_q == CountBits'(1)) ? nx_q : x_q - 1'b1;
       write_q       <= next_pixel;
       pixel_q       <= next_pixel;
       if (x_q == CountBits'(1)) line_q <= line_q + dst_y_q;
-      write_group_q <= '0;
+      write_group_q <= first_group_q;
       write_lane_q  <= '0;
     end else if (valid) begin
       write_q       <= write_q + AddressBits'(Group);

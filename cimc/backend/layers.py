@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from cimc.backend.image import Image, Region
 from cimc.diagnostics import node_names
 from cimc.dialects.cim import ConvOp, DepthwiseOp, InputOp, LayerOp, OutputOp, act_type, ints
-from cimc.multipliers import get as get_multiplier
+from cimc.passes.bank_groups import array_config, group_of
 from cimc.passes.depthwise import VECTOR_MULTIPLIER
 from cimc.passes.predict_errors import LayerError
-from cimc.targets import Geometry
+from cimc.targets import Target
 from cimc.targets.isa import Command, Opcode
 from cimc.targets.packing import LaneUse, WeightPacking, step_beats
 
@@ -55,7 +55,7 @@ def layer_reports(image: Image, errors: Mapping[str, LayerError]) -> list[LayerR
     for tag, commands in _runs(image.commands):
         if tag in by_tag:
             region = by_tag[tag]
-            reports.append(_layer_report(region, commands, image.target.geometry, errors))
+            reports.append(_layer_report(region, commands, image.target, errors))
     return reports
 
 
@@ -84,17 +84,16 @@ class _Work:
     use: LaneUse | None = None
 
 
-def _work(op: InputOp | OutputOp | LayerOp, geometry: Geometry) -> _Work:
+def _work(op: InputOp | OutputOp | LayerOp, target: Target) -> _Work:
     match op:
         case ConvOp():
             name = op.multiplier.data
-            widths = op.stored_bits.value.data, op.broadcast_bits.value.data
-            config = get_multiplier(name).array_config(*widths)
+            config, group = array_config(op, target), group_of(op, target)
             assert op.tiling is not None
             rows, reads, use = config.rows, config.reads, op.tiling.use
-            peak = geometry.products_per_cycle * (2 if use.dual else 1)
+            peak = group.geometry.products_per_cycle * (2 if use.dual else 1)
         case DepthwiseOp():
-            name, rows, reads, peak = VECTOR_MULTIPLIER, None, 1, geometry.beat_bytes
+            name, rows, reads, peak = VECTOR_MULTIPLIER, None, 1, target.geometry.beat_bytes
             use = None
         case _:
             return _Work()
@@ -105,14 +104,14 @@ def _work(op: InputOp | OutputOp | LayerOp, geometry: Geometry) -> _Work:
 def _layer_report(
     region: Region,
     commands: list[Command],
-    geometry: Geometry,
+    target: Target,
     errors: Mapping[str, LayerError],
 ) -> LayerReport:
     op = region.op
     assert isinstance(op, InputOp | OutputOp | LayerOp)
     assert op.cycles is not None, "cim-estimate-cycles runs before the report"
     cycles = op.cycles.value.data
-    work = _work(op, geometry)
+    work = _work(op, target)
     macs = work.macs
     nodes = node_names(op.location) or [region.node]
     arrays = [c for c in commands if c.opcode == Opcode.ARRAY]
@@ -134,7 +133,7 @@ def _layer_report(
         packing=work.use and work.use.packing.name.lower(),
         pixels_together=work.use and work.use.pixels,
         wide=work.use and work.use.wide,
-        weight_bytes=sum(_weight_bytes(c, geometry) for c in commands),
+        weight_bytes=sum(_weight_bytes(c, target) for c in commands),
         tiles=sum(c.opcode in (Opcode.LOAD_WEIGHTS, Opcode.LOAD_TAPS) for c in commands),
         cycles=cycles,
         products_per_cycle=peak,
@@ -148,8 +147,9 @@ def _layer_report(
     )
 
 
-def _weight_bytes(command: Command, geometry: Geometry) -> int:
+def _weight_bytes(command: Command, target: Target) -> int:
     """Bytes of weights that `command` moves, without step offsets and parameters."""
+    geometry = target.groups[command["group"]].geometry
     match command.opcode:
         case Opcode.LOAD_WEIGHTS:
             beats = command["steps"] * step_beats(geometry, WeightPacking(command["packing"]))

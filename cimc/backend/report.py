@@ -91,6 +91,7 @@ def build_report(network: Network) -> dict[str, Any]:
             "geometry": asdict(target.geometry),
             "timing": asdict(target.timing),
             "products_per_cycle": target.geometry.products_per_cycle,
+            "multipliers": list(target.multipliers),
         },
         "calibration": {
             "source": calibration.source,

@@ -38,7 +38,7 @@ def rtl_package(target: Target) -> str:
         version=tool_version(),
         target=target.name,
         sizes=sizes(target),
-        groups=cluster_groups(target),
+        group_tables=group_tables(target),
         opcodes=[(f"OP_{op.name}", int(op)) for op in Opcode],
         vector_ops=[(f"VOP_{op.name}", int(op)) for op in VectorOp],
         packings=[(f"PACKING_{p.name}", int(p)) for p in WeightPacking],
@@ -94,10 +94,16 @@ def operand_bits(target: Target) -> int:
     return MAGNITUDE_BITS if target.multipliers else index_bits(MAGNITUDE_BITS)
 
 
-def cluster_groups(target: Target) -> list[int]:
-    """The number of the bank group of each cluster."""
-    sizes = [group.geometry.clusters for group in target.groups]
-    return [number for number, size in enumerate(sizes) for _ in range(size)]
+def group_tables(target: Target) -> list[tuple[str, list[int], str]]:
+    """Name, entries and note of each table of the bank groups."""
+    groups = target.groups
+    sizes = [group.geometry.clusters for group in groups]
+    of_cluster = [number for number, size in enumerate(sizes) for _ in range(size)]
+    return [
+        ("ClusterGroups", of_cluster, "bank group of each cluster"),
+        ("GroupFirsts", [group.first for group in groups], "first cluster of each bank group"),
+        ("GroupShifts", [size.bit_length() - 1 for size in sizes], "log2 of its clusters"),
+    ]
 
 
 def index_bits(count: int) -> int:
@@ -111,6 +117,7 @@ def sizes(target: Target) -> list[tuple[str, int, str]]:
     return [
         ("ReductionBanks", g.reduction_banks, "Bc: banks whose products are added"),
         ("Clusters", g.clusters, "Bk: groups of banks with outputs of their own"),
+        ("Groups", len(target.groups), "bank groups: clusters with multipliers of one kind"),
         ("Banks", g.banks, ""),
         ("BankBits", index_bits(g.banks), ""),
         ("BankRows", g.bank_rows, "physical rows"),
@@ -118,6 +125,7 @@ def sizes(target: Target) -> list[tuple[str, int, str]]:
         ("Lanes", g.lanes, "of one bank"),
         ("LaneColumns", g.lane_columns, "magnitude columns of a lane"),
         ("ProductBits", product_bits(target), "magnitude of a product"),
+        ("DualLanes", int(not target.multipliers), "1: a lane can hold two weights"),
         ("OperandBits", operand_bits(target), "of an activation, beside the row that it reads"),
         ("RowColumns", g.lanes * (g.lane_columns + 1), "magnitudes, above them the signs"),
         ("WordlineWindow", g.wordline_window, "rows that one read can combine"),

@@ -68,10 +68,11 @@ def duration(command: Command, target: Target) -> int:
             return command["taps"] + PARAMETER_BYTES + t.memory_latency + 1
         case Opcode.LOAD_WEIGHTS:
             packing = WeightPacking(command["packing"])
+            group = target.groups[command["group"]].geometry
             head = -(-4 * command["steps"] // beat)
             if command["has_params"]:
-                head += -(-PARAMETER_BYTES * parameter_lanes(g, packing) // beat)
-            gaps = (command["steps"] * step_beats(g, packing) - 1) * command["pace"]
+                head += -(-PARAMETER_BYTES * parameter_lanes(group, packing) // beat)
+            gaps = (command["steps"] * step_beats(group, packing) - 1) * command["pace"]
             return head + 1 + gaps + t.memory_latency + command["rows"] + 1
         case Opcode.ARRAY:
             pixels = (command["nx"] * command["ny"] - 1) * command["period"]

@@ -31,7 +31,7 @@ from cimc.passes.parts import (
     too_wide,
 )
 from cimc.passes.strips import input_rows, rows_of_strip
-from cimc.targets import Geometry
+from cimc.targets import Target
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,10 @@ def first_fit(intervals: Sequence[Interval], capacity: int, align: int) -> list[
 class _Allocator:
     """The decision for one function: which maps are spilled, and how many strips each layer has."""
 
-    def __init__(self, ops: Sequence[Operation], capacity: int, geometry: Geometry):
+    def __init__(self, ops: Sequence[Operation], capacity: int, target: Target):
         self.capacity = capacity
-        self.geometry = geometry
-        self.beat = geometry.beat_bytes
+        self.target = target
+        self.beat = target.geometry.beat_bytes
         self.ops = ops
         self.values: list[OpResult] = [r for op in ops for r in op.results]
         position = {op: i for i, op in enumerate(ops)}
@@ -135,7 +135,7 @@ class _Allocator:
         if value is op.y:
             runs = strips
         elif in_parts(op, parts):
-            runs = part_rows(op, parts, self.geometry)
+            runs = part_rows(op, parts, self.target)
         else:
             runs = [input_rows(op, kind, rows) for rows in strips]
         size = max(map(len, runs)) * kind.pitch + 2 * self.beat
@@ -191,10 +191,11 @@ class AllocatePass(ModulePass):
     capacity: int | None = None
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        geometry = cim_context(ctx).target.geometry
+        target = cim_context(ctx).target
+        geometry = target.geometry
         capacity = min(geometry.activation_bytes, self.capacity or geometry.activation_bytes)
         ops = [o for o in op.walk() if isinstance(o, LayerOp | InputOp | OutputOp)]
-        allocator = _Allocator(ops, capacity, geometry)
+        allocator = _Allocator(ops, capacity, target)
         resident, buffers = allocator.solve()
         dram = 0
         for layer in ops:

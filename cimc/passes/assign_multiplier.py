@@ -12,19 +12,26 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.passes import ModulePass
 
+from cimc.dialects.nn import int_array
 from cimc.multipliers import get
+from cimc.passes.bank_groups import build_groups, check_width
 from cimc.passes.context import cim_context
 from cimc.passes.depthwise import VECTOR_MULTIPLIER, suits_vector_unit
 from cimc.passes.plan import named_layers
+from cimc.targets.base import MAGNITUDE_BITS
 
 
 @dataclass(frozen=True)
 class AssignMultiplierPass(ModulePass):
     """Sets `multiplier` of every layer; without the option it is the target's default.
 
+    Where multipliers are built into the lanes, the target gets a bank group for each one in use,
+    and products are those of two magnitudes of 8 bits whatever the precision.
+
     Raises:
-        InvalidInput: a multiplier is unknown or has a non-zero product with zero, or the plan names
-            a layer that does not exist.
+        InvalidInput: a multiplier is unknown, too narrow for the lanes or has a non-zero product
+            with zero, there are more than clusters to build them into, or the plan names a layer
+            that does not exist.
     """
 
     name = "assign-multiplier"
@@ -43,4 +50,8 @@ class AssignMultiplierPass(ModulePass):
             choice = context.plan.layer(name).multiplier or default
             multiplier = get(choice)
             multiplier.check_zero()
+            check_width(multiplier, context.target)
             layer.multiplier = StringAttr(multiplier.name)
+            if context.target.multipliers:
+                layer.magnitude_bits = int_array((MAGNITUDE_BITS, MAGNITUDE_BITS))
+        build_groups(context, (layer for _, layer in layers))

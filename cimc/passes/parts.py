@@ -8,9 +8,10 @@ takes these rows one part after the other.
 from __future__ import annotations
 
 from cimc.dialects.cim import ActType, ConvOp, FlattenOp, LayerOp, PoolOp, WindowOp, act_type, ints
+from cimc.passes.bank_groups import group_of
 from cimc.passes.reduction import output_groups, reduction_steps
 from cimc.passes.strips import rows_of_strip
-from cimc.targets import Geometry
+from cimc.targets import Geometry, Target
 
 MAX_WINDOW = 1023
 """Limit of the wx and wy fields of a VECTOR command (cimc/targets/isa.py)."""
@@ -52,14 +53,14 @@ def more_parts(op: LayerOp, parts: int) -> int:
     return most if isinstance(op, ConvOp) else min(2 * parts, most)
 
 
-def part_rows(op: LayerOp, parts: int, geometry: Geometry) -> list[range]:
+def part_rows(op: LayerOp, parts: int, target: Target) -> list[range]:
     """Rows of the operand that each part reads for output row 0.
 
     Rows of the halo have numbers outside the map. For later rows add `rows_down`.
     """
     match op:
         case ConvOp():
-            found = _tile_rows(op, geometry)
+            found = _tile_rows(op, group_of(op, target).geometry)
         case PoolOp():
             down = ints(op.dilations)[0]
             pieces = kernel_parts(op, parts)

@@ -70,7 +70,7 @@ def weight_properties(
     }
     usual = (bits - (zero == 0), activation_bits - (quant.signed and quant.zero == 0))
     needed = (largest.bit_length(), broadcast.bit_length())
-    if needed[0] > usual[0] or needed[1] > usual[1]:
+    if op.magnitude_bits is None and (needed[0] > usual[0] or needed[1] > usual[1]):
         properties["magnitude_bits"] = int_array(map(max, usual, needed))
     return properties
 

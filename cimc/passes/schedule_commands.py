@@ -82,7 +82,7 @@ class _Scheduler:
         self.depthwise = DepthwiseScheduler(self.geometry, self.schedule.data)
         self.elementwise = ElementwiseScheduler(self.geometry, self.schedule.data, self.store)
         self.in_parts = PartsScheduler(
-            self.geometry, self.schedule.data, self.array, self.elementwise
+            self.target, self.schedule.data, self.array, self.elementwise
         )
         self.tags = {op: number for number, op in enumerate(ops, start=1)}
         self.halo: dict[SSAValue, int] = {}
@@ -155,7 +155,7 @@ class _Scheduler:
     def _layer_in_parts(self, op: LayerOp, parts: int) -> None:
         """As `_layer`, where one output row at a time reads its operand in parts."""
         commands = self.in_parts.maker(op, self.store)
-        first = part_rows(op, parts, self.geometry)
+        first = part_rows(op, parts, self.target)
         for row in range(act_type(op.y).hwc[0]):
             needs = [moved(rows, rows_down(op, row)) for rows in first]
             rows = range(row, row + 1)
@@ -174,7 +174,7 @@ class _Scheduler:
         """What expands one strip of `op`; weights are written to the data segment now, once."""
         match op:
             case ConvOp():
-                layer = Layer.of(op, self.store)
+                layer = Layer.of(op, self.store, self.target)
                 tiles = self.array.tiles(layer)
                 return lambda x, y, rows: self.array.strip(
                     layer, tiles, lambda _: (x[0], ()), y, rows

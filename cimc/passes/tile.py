@@ -17,10 +17,11 @@ from xdsl.passes import ModulePass
 from cimc.diagnostics import pass_fail
 from cimc.dialects.cim import ConvOp, TilingAttr, act_type
 from cimc.multipliers import get as get_multiplier
+from cimc.passes.bank_groups import array_config, group_of
 from cimc.passes.context import cim_context
 from cimc.passes.reduction import output_groups, pixel_counts, reduction_steps
 from cimc.passes.tile_cost import tiling_cost
-from cimc.targets import Geometry, Target
+from cimc.targets import Target
 from cimc.targets.packing import (
     PACKED_BITS,
     LaneUse,
@@ -49,13 +50,6 @@ def check_array(op: ConvOp, target: Target) -> None:
         )
 
 
-def rows_of(op: ConvOp) -> int:
-    """Physical rows that one stored weight of `op` takes (rho)."""
-    multiplier = get_multiplier(op.multiplier.data)
-    config = multiplier.array_config(op.stored_bits.value.data, op.broadcast_bits.value.data)
-    return config.rows
-
-
 def _equal_parts(total: int, limit: int) -> list[int]:
     """`total` as ceil(total / limit) parts that differ by at most one, larger first."""
     count = ceil(total / limit)
@@ -73,11 +67,16 @@ def _block(height: int, width: int, entries: int, pixels: int) -> tuple[int, int
     return max(_equal_parts(height, max(1, entries // runs))), width
 
 
-def packings(op: ConvOp, geometry: Geometry) -> list[WeightPacking]:
+def packings(op: ConvOp, target: Target) -> list[WeightPacking]:
     """How weights of `op` can share bytes and lanes of the array."""
+    geometry = group_of(op, target).geometry
     found = [WeightPacking.BYTES]
-    # Codes of `stored_bits` and a sign: those of more magnitude have an imported range.
-    if op.weight_zero.value.data != 0 or op.stored_bits.value.data > PACKED_BITS - 1:
+    # Codes of `stored_bits` and a sign: those of more magnitude have an imported range. A built-in
+    # multiplier has widths of its own.
+    bits = op.stored_bits.value.data + 1
+    if target.multipliers:
+        bits = op.weight_bits.value.data
+    if op.weight_zero.value.data != 0 or bits > PACKED_BITS:
         return found
     if geometry.banks % 2 == 0:
         found.append(WeightPacking.BANKS)
@@ -89,13 +88,13 @@ def packings(op: ConvOp, geometry: Geometry) -> list[WeightPacking]:
 
 def lane_uses(op: ConvOp, target: Target) -> list[LaneUse]:
     """What `op` can make of banks and lanes."""
-    geometry = target.geometry
+    geometry = group_of(op, target).geometry
     reaches = [False]
     if window_bytes(geometry) > geometry.reduction_banks and len(target.groups) == 1:
         reaches.append(True)
     return [
         LaneUse(packing, pixels, wide)
-        for packing in packings(op, geometry)
+        for packing in packings(op, target)
         for wide in reaches
         for pixels in pixel_counts(op, LaneUse(packing, 1, wide).outputs(geometry))
     ]
@@ -120,14 +119,17 @@ class TilePass(ModulePass):
     wide: int | None = None
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        target = cim_context(ctx).target
-        for conv in op.walk():
-            if isinstance(conv, ConvOp):
-                check_array(conv, target)
-                conv.tiling = self._best(conv, target)
+        context = cim_context(ctx)
+        convs = [conv for conv in op.walk() if isinstance(conv, ConvOp)]
+        # A module of its own, as cimc-opt reads it, was not seen by assign-multiplier.
+        names = dict.fromkeys(conv.multiplier.data for conv in convs)
+        context.target = context.target.built_for([*names])
+        for conv in convs:
+            check_array(conv, context.target)
+            conv.tiling = self._best(conv, context.target)
 
     def _best(self, conv: ConvOp, target: Target) -> TilingAttr:
-        tilings = [self._tiling(conv, target.geometry, use) for use in self._wanted(conv, target)]
+        tilings = [self._tiling(conv, target, use) for use in self._wanted(conv, target)]
         return min(tilings, key=lambda tiling: tiling_cost(conv, tiling, target))
 
     def _wanted(self, conv: ConvOp, target: Target) -> list[LaneUse]:
@@ -137,9 +139,10 @@ class TilePass(ModulePass):
         kept = [use for use in kept if use.pixels == self.pixels] or kept
         return [use for use in kept if use.wide == self.wide] or kept
 
-    def _tiling(self, conv: ConvOp, geometry: Geometry, use: LaneUse) -> TilingAttr:
+    def _tiling(self, conv: ConvOp, target: Target, use: LaneUse) -> TilingAttr:
+        geometry = group_of(conv, target).geometry
         half = geometry.bank_rows // 2
-        rows = rows_of(conv)
+        rows = array_config(conv, target).rows
         if rows > half:
             raise pass_fail(
                 conv,

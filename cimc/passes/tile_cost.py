@@ -7,7 +7,7 @@ from math import ceil
 
 from cimc.cost.cycles import duration
 from cimc.dialects.cim import ConvOp, TilingAttr, act_type
-from cimc.multipliers import get as get_multiplier
+from cimc.passes.bank_groups import array_config, group_of
 from cimc.passes.reduction import output_groups
 from cimc.targets import Target
 from cimc.targets.isa import Command, Opcode
@@ -20,9 +20,8 @@ def tiling_cost(op: ConvOp, tiling: TilingAttr, target: Target) -> tuple[int, in
     Returns:
         Cycles of the slower of the two units, which overlap; of the faster one; weight beats.
     """
-    geometry = target.geometry
-    multiplier = get_multiplier(op.multiplier.data)
-    config = multiplier.array_config(op.stored_bits.value.data, op.broadcast_bits.value.data)
+    group, config = group_of(op, target), array_config(op, target)
+    geometry = group.geometry
     use, tiles = tiling.use, tiling.tile_steps
     packing = use.packing
     groups = Counter(g.count for g in output_groups(op, geometry, use))
@@ -36,6 +35,7 @@ def tiling_cost(op: ConvOp, tiling: TilingAttr, target: Target) -> tuple[int, in
             "pace": weight_pace(geometry, packing, config.rows),
             "has_params": int(last),
             "packing": int(packing),
+            "group": group.number,
         }
         one = duration(Command(Opcode.LOAD_WEIGHTS, load), target) + 1
         loads += one * groups.total() * blocks.total()

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from cimc.quant import sign_magnitude
 from cimc.sim.emulator_array import ArrayState, Product, run_array
+from cimc.sim.emulator_built_in import PlainBanks, bank_group
 from cimc.sim.emulator_memory import (
     ActivationBuffer,
     Bytes,
@@ -98,9 +99,9 @@ class Emulator:
         psums = untouched_bytes(4 * batch * g.psum_entries * g.outputs)
         zero = Parameters.decode(np.zeros(2 * PARAMETER_BYTES * g.outputs, np.uint8))
         self._array = ArrayState(
-            g,
+            target,
             self._buffer,
-            Banks(g),
+            PlainBanks(target) if target.multipliers else Banks(g),
             np.zeros(g.step_entries, np.int64),
             [zero, zero],
             psums.view(np.int32).reshape(batch, g.psum_entries, g.outputs),
@@ -214,14 +215,17 @@ class Emulator:
         return address, size
 
     def _load_weights(self, command: Command) -> None:
-        g, state = self.target.geometry, self._array
+        state, group = self._array, bank_group(self.target, command)
+        g = group.geometry
         steps, base = command["steps"], command["step_base"]
         packing = weight_packing(g, command)
         dual = packing is WeightPacking.LANES
         bits, pc_bits = command["bits"], command["pc_bits"]
         config = RowConfig(bits, pc_bits, command["first_row"], command["cut"], dual)
+        plain = isinstance(state.banks, PlainBanks)
         if not state.replay.knows(command):
-            _check_load(g, command, config)
+            require(not (plain and dual), "a lane with a multiplier built in holds one weight")
+            _check_load(g, command, 1 if plain else config.rows)
         entries = -(-4 * steps // g.beat_bytes) * g.beat_bytes // 4
         params = PARAMETER_BYTES * parameter_lanes(g, packing) if command["has_params"] else 0
         size = 4 * entries + params + steps * step_beats(g, packing) * g.beat_bytes
@@ -229,12 +233,16 @@ class Emulator:
         # Only the low 20 bits count, since addresses wrap at 2^20 bytes or less.
         state.steps[base : base + entries] = data[: 4 * entries].view("<u4")
         if params:
-            kept, lanes = command["param_set"], data[4 * entries : 4 * entries + params]
-            state.parameters[kept] = state.parameters[kept].overwritten(lanes)
+            kept, given = command["param_set"], data[4 * entries : 4 * entries + params]
+            first = group.first * g.lanes
+            state.parameters[kept] = state.parameters[kept].overwritten(first, given)
 
         def store(weights: Bytes) -> None:
             codes = weight_codes(g, packing, weights, bool(command["w_signed"]))
             magnitude, negative = sign_magnitude(codes, command["w_zero"])
+            if isinstance(state.banks, PlainBanks):
+                state.banks.store(command["row_base"], group, magnitude[0], negative[0])
+                return
             if dual:
                 largest = int(magnitude.max())
                 fits = largest.bit_length() + bits <= half_lane_bits(g)
@@ -255,7 +263,8 @@ def _decode(block: bytes, at: int, number: int) -> Command:
         raise MachineFault(f"command {number}: {error}") from None
 
 
-def _check_load(geometry: Geometry, command: Command, config: RowConfig) -> None:
+def _check_load(geometry: Geometry, command: Command, group_rows: int) -> None:
+    """Check the fields; `geometry` is that of the bank group, `group_rows` of a row-group."""
     steps, base = command["steps"], command["step_base"]
     packing = weight_packing(geometry, command)
     per_beat = max(1, geometry.beat_bytes // 4)
@@ -264,6 +273,6 @@ def _check_load(geometry: Geometry, command: Command, config: RowConfig) -> None
     last = base + -(-steps // per_beat) * per_beat
     require(last <= geometry.step_entries, f"steps pass the {geometry.step_entries} entries")
     rows = command["rows"]
-    require(rows == config.rows, f"rows={rows}, the row-group has {config.rows}")
+    require(rows == group_rows, f"rows={rows}, the row-group has {group_rows}")
     least = weight_pace(geometry, packing, rows)
     require(command["pace"] >= least, f"pace={command['pace']} is below {least}")

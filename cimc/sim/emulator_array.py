@@ -19,11 +19,12 @@ from cimc.kernels import (
     scatter,
     table_product,
 )
+from cimc.sim.emulator_built_in import PlainBanks, bank_group
 from cimc.sim.emulator_memory import ActivationBuffer, Bytes, require
 from cimc.sim.emulator_parameters import Parameters
 from cimc.sim.emulator_replay import Replay
 from cimc.sim.emulator_rows import Banks, DecodeConfig, Pattern, product_table
-from cimc.targets import Geometry
+from cimc.targets import Target
 from cimc.targets.isa import Command
 from cimc.targets.packing import LaneUse, WeightPacking, psum_pixels
 
@@ -32,9 +33,9 @@ from cimc.targets.packing import LaneUse, WeightPacking, psum_pixels
 class ArrayState:
     """What ARRAY reads and writes."""
 
-    geometry: Geometry
+    target: Target
     buffer: ActivationBuffer
-    banks: Banks
+    banks: Banks | PlainBanks
     steps: NDArray[np.int64]
     """Step table [step_entries], byte offsets."""
     parameters: list[Parameters]
@@ -70,7 +71,7 @@ def run_array(state: ArrayState, command: Command) -> None:
     """
 
     def find() -> Product:
-        _check(state.geometry, command)
+        _check(state, command)
         return _passes(state, command)
 
     codes = [_run_pass(state, command, each) for each in state.replay.product(command, find)]
@@ -88,16 +89,16 @@ def _use(command: Command) -> LaneUse:
 
 def _passes(state: ArrayState, command: Command) -> tuple[Pass, ...]:
     """What `command` multiplies by, for each weight of a lane."""
-    g, found = state.geometry, list[Pass]()
-    outputs = _use(command).outputs(g) // (1 + command["dual"])
-    clusters = [range(k, k + 1) for k in range(g.clusters)] if command["wide"] else None
+    group, found = bank_group(state.target, command), list[Pass]()
+    outputs = _use(command).outputs(group.geometry) // (1 + command["dual"])
+    together = range(group.first, group.first + group.geometry.clusters)
+    groups = [range(k, k + 1) for k in together] if command["wide"] else [together]
     for weight in range(1 + command["dual"]):
         left = command["lanes"] - weight * outputs
         lanes = outputs if command["psum_out"] else min(max(left, 0), outputs)
         if not lanes:
             break
-        groups = clusters or [range(g.clusters)]
-        products = [_product(state, command, weight, group, lanes) for group in groups]
+        products = [_product(state, command, weight, each, lanes) for each in groups]
         found.append(Pass(weight, lanes, tuple(zip(groups, products, strict=True))))
     return tuple(found)
 
@@ -108,12 +109,13 @@ def _run_pass(state: ArrayState, command: Command, one: Pass) -> Bytes:
     Returns:
         Codes [items * pixels, lanes]; without meaning when the sums are partial.
     """
-    g, post = state.geometry, not command["psum_out"]
+    group, post = bank_group(state.target, command), not command["psum_out"]
+    g = group.geometry
     pixels, batch = command["nx"] * command["ny"], len(state.psums)
     codes = np.empty((batch * pixels, one.lanes), np.uint8)
     several = len(one.products) > 1
     total = np.zeros((batch, pixels, one.lanes), np.int32) if several and post else None
-    first = one.weight * (g.lanes if command["wide"] else g.outputs)
+    first = group.first * g.lanes + one.weight * (g.lanes if command["wide"] else g.outputs)
     entry = command["psum"] + one.weight * (g.psum_entries // 2)
     for number, (clusters, product) in enumerate(one.products, start=1):
         lane = clusters.start * g.lanes
@@ -126,11 +128,16 @@ def _run_pass(state: ArrayState, command: Command, one: Pass) -> Bytes:
         used = partial if add or to_codes is None else None
         ends = slice(first, first + one.lanes)
         finish = _finish(state, command, used, add, to_codes, ends)
-        product.run(_windows(state, command, lane // g.lanes * g.reduction_banks), finish)
+        byte = clusters.start * g.reduction_banks if command["wide"] else 0
+        product.run(_windows(state, command, byte), finish)
     return codes
 
 
-def _check(geometry: Geometry, command: Command) -> None:
+def _check(state: ArrayState, command: Command) -> None:
+    geometry, plain = bank_group(state.target, command).geometry, bool(state.target.multipliers)
+    one = not command["wide"] or len(state.target.groups) == 1
+    require(one, f"wide=1 with {len(state.target.groups)} bank groups")
+    require(not (plain and command["dual"]), "dual=1: lanes with a multiplier hold one weight")
     outputs = _use(command).outputs(geometry)
     fits = not command["wide"] or geometry.banks <= geometry.beat_bytes
     require(fits, f"wide=1 reads {geometry.banks} bytes at once, a beat has {geometry.beat_bytes}")
@@ -138,7 +145,9 @@ def _check(geometry: Geometry, command: Command) -> None:
     require(min(nx, ny, steps) >= 1, f"nx={nx}, ny={ny}, steps={steps} must be positive")
     last = command["step_base"] + steps
     require(last <= geometry.step_entries, f"steps pass the {geometry.step_entries} entries")
-    rows = decode_config(command).rows
+    decode = decode_config(command)
+    require(1 <= decode.bits <= 8, f"bits={decode.bits} is not in 1..8")
+    rows = 1 if plain else decode.rows
     require(command["rows"] == rows, f"rows={command['rows']}, the row-group has {rows}")
     least = steps * command["reads"]
     if command["psum_in"] or command["psum_out"]:
@@ -156,7 +165,7 @@ def _windows(state: ArrayState, command: Command, first: int) -> Windows:
     """The activation bytes of every pixel that one cluster reads, from byte `first` of a step."""
     steps = state.steps[command["step_base"] : command["step_base"] + command["steps"]]
     pixels = command["src"] + _grid(command, "src_y", "src_x")
-    return Windows(state.buffer.data, pixels, steps + first, state.geometry.reduction_banks)
+    return Windows(state.buffer.data, pixels, steps + first, state.target.geometry.reduction_banks)
 
 
 def _grid(command: Command, stride_y: str, stride_x: str) -> NDArray[np.int64]:
@@ -270,10 +279,17 @@ def _product(
     """How accumulators of the first `lanes` lanes of `clusters` follow from activation bytes,
     for weight number `weight` of each.
     """
-    g, banks = state.geometry, state.banks
+    g, banks = state.target.geometry, state.banks
+    alphabet, dual = _alphabet(command), bool(command["dual"])
+    if isinstance(banks, PlainBanks):
+        group = bank_group(state.target, command)
+        plain, at = banks.weights(group, command), (clusters.start - group.first) * g.lanes
+        own = slice(at, at + lanes)
+        return _table_product(
+            alphabet, plain.magnitude[:, own], plain.negative[:, own], plain.multiply
+        )
     decode, rows = decode_config(command), command["rows"]
     base, steps = command["row_base"], command["steps"]
-    alphabet, dual = _alphabet(command), bool(command["dual"])
     found = banks.operands(base, steps, rows, dual)
     if found is None:
         own = slice(clusters.start * g.lanes, clusters.start * g.lanes + lanes)
@@ -288,11 +304,21 @@ def _product(
     magnitude = magnitude.reshape(shape)[:, of].transpose(order).reshape(flat)[:, :lanes]
     negative = negative.reshape(shape)[:, of].transpose(order).reshape(flat)[:, :lanes]
     columns = g.lane_columns // 2 if dual else g.lane_columns
+    multiply = _multiply(found.pattern, decode, columns)
+    return _table_product(alphabet, magnitude, negative, multiply)
+
+
+def _table_product(
+    alphabet: Alphabet,
+    magnitude: NDArray[np.uint8],
+    negative: NDArray[np.bool_],
+    multiply: TableProduct,
+) -> _LaneProduct:
+    """Products of weights [steps * reduction_banks, lanes] through one table."""
     weights = Operand.of_magnitudes(magnitude, negative)
     if weights is None:
-        table = product_table(found.pattern, decode, columns)
-        return _WideProduct(alphabet, magnitude, negative, table)
-    return _TableProduct(alphabet, weights, _multiply(found.pattern, decode, columns))
+        return _WideProduct(alphabet, magnitude, negative, multiply.table)
+    return _TableProduct(alphabet, weights, multiply)
 
 
 @lru_cache(maxsize=64)

@@ -28,10 +28,15 @@ class Parameters:
             (word >> np.uint64(56) & np.uint64(0x3F)).astype(np.int64),
         )
 
-    def overwritten(self, data: Bytes) -> Parameters:
-        """These with the first lanes replaced by those of a tile [lanes * 8]."""
-        new = Parameters.decode(data)
-        count = len(new.bias)
-        bias = np.concatenate([new.bias, self.bias[count:]])
-        multiplier = np.concatenate([new.multiplier, self.multiplier[count:]])
-        return Parameters(bias, multiplier, np.concatenate([new.shift, self.shift[count:]]))
+    def overwritten(self, first: int, data: Bytes) -> Parameters:
+        """These with the lanes from `first` on replaced by those of a tile [lanes * 8]."""
+        part = Parameters.decode(data)
+
+        def merged(old: NDArray[np.int64], new: NDArray[np.int64]) -> NDArray[np.int64]:
+            return np.concatenate([old[:first], new, old[first + len(new) :]])
+
+        return Parameters(
+            merged(self.bias, part.bias),
+            merged(self.multiplier, part.multiplier),
+            merged(self.shift, part.shift),
+        )

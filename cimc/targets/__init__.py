@@ -7,9 +7,9 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from cimc.diagnostics import InvalidInput, did_you_mean
-from cimc.targets.base import Geometry, Target, Timing
+from cimc.targets.base import BankGroup, Geometry, Target, Timing
 
-__all__ = ["Geometry", "Target", "Timing", "all_targets", "get"]
+__all__ = ["BankGroup", "Geometry", "Target", "Timing", "all_targets", "get"]
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from cimc.diagnostics import CimcError, InvalidInput
 
@@ -100,6 +101,8 @@ class Geometry:
 class BankGroup:
     """Clusters whose lanes have the same multiplier."""
 
+    number: int
+    """Field `group` of the commands."""
     first: int
     """Its first cluster."""
     geometry: Geometry
@@ -125,7 +128,20 @@ class Target:
     Without any, stored rows make the products and every layer may have its own multiplier.
     """
 
-    @property
+    def __post_init__(self) -> None:
+        """Reject multipliers that the banks cannot be grouped by.
+
+        Raises:
+            CimcError: one is there twice, or there are more than clusters.
+        """
+        count = len(self.multipliers)
+        if count > self.geometry.clusters or count > len(set(self.multipliers)):
+            raise CimcError(
+                f"target '{self.name}': {self.geometry.clusters} clusters cannot have "
+                f"multipliers {', '.join(self.multipliers)}"
+            )
+
+    @cached_property
     def groups(self) -> tuple[BankGroup, ...]:
         """The bank groups: powers of two of clusters, of which the first have the most."""
         sizes = [self.geometry.clusters]
@@ -134,8 +150,10 @@ class Target:
             sizes[largest : largest + 1] = [sizes[largest] // 2] * 2
         sizes.sort(reverse=True)
         return tuple(
-            BankGroup(sum(sizes[:number]), replace(self.geometry, clusters=sizes[number]), name)
-            for number, name in enumerate(self.multipliers or (None,))
+            BankGroup(number, sum(sizes[:number]), replace(self.geometry, clusters=size), name)
+            for number, (size, name) in enumerate(
+                zip(sizes, self.multipliers or (None,), strict=True)
+            )
         )
 
     def group_of(self, multiplier: str) -> BankGroup:

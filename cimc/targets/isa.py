@@ -132,6 +132,7 @@ FIELDS: dict[Opcode, tuple[Field, ...]] = {
         Field("has_params", 1, "the tile carries requantisation parameters"),
         Field("param_set", 1, "which parameter set they go to"),
         Field("packing", 2, "weights of a byte: 0 one, 1 of two banks, 2 of one lane"),
+        Field("group", 5, "bank group that takes the tile"),
     ),
     Opcode.ARRAY: (
         Field("src", 20, "byte address of the window of pixel (0, 0)"),
@@ -165,6 +166,7 @@ FIELDS: dict[Opcode, tuple[Field, ...]] = {
         Field("high", 9, "clamp", signed=True),
         Field("dual", 1, "1: a lane holds two weights and gives two output channels"),
         Field("wide", 1, "1: clusters take further bytes of the window, their sums are added"),
+        Field("group", 5, "bank group that computes"),
     ),
     Opcode.VECTOR: (
         Field("op", 3, "VectorOp"),

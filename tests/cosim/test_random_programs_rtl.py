@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,16 @@ def test_on_the_small_machine(seed: int, tmp_path: Path) -> None:
     check(RandomProgram(get("daism-small"), seed), "verilator", tmp_path)
 
 
+GROUPS = replace(get("dcim-small"), multipliers=("drum-k4", "exact-dadda"))
+"""A bank group for each cluster."""
+
+
+@needs_verilator
+@pytest.mark.parametrize("seed", range(10))
+def test_bank_groups_with_digital_multipliers(seed: int, tmp_path: Path) -> None:
+    check(RandomProgram(GROUPS, seed), "verilator", tmp_path)
+
+
 @needs_verilator
 @pytest.mark.parametrize("seed", range(100, 103))
 def test_programs_of_several_blocks(seed: int, tmp_path: Path) -> None:
@@ -77,6 +88,12 @@ def test_programs_of_several_blocks(seed: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_on_the_full_machine(seed: int, tmp_path: Path) -> None:
     check(RandomProgram(get("daism"), seed), "verilator", tmp_path)
+
+
+@needs_icarus
+@pytest.mark.tools
+def test_bank_groups_on_icarus(tmp_path: Path) -> None:
+    check(RandomProgram(GROUPS, 210, commands=4), "icarus", tmp_path)
 
 
 @needs_icarus

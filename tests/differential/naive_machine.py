@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cimc import multipliers
 from cimc.targets import Target
 from cimc.targets.isa import Command, Opcode, VectorOp
 from cimc.targets.packing import WeightPacking
@@ -23,11 +24,21 @@ def int32(value: int) -> int:
     return (value + 2**31) % 2**32 - 2**31
 
 
+def multiply(
+    name: str, weights: list[int], signs: list[int], magnitude: int, negative: bool
+) -> list[int]:
+    """Products of the lanes of a bank by the digital multiplier `name`."""
+    table = multipliers.get(name).table(8, 8)
+    products = [int(table[weight, magnitude]) for weight in weights]
+    return [-p if sign ^ negative else p for p, sign in zip(products, signs, strict=True)]
+
+
 class NaiveMachine:
     """Architectural state of one machine; `execute` runs one command to completion."""
 
     def __init__(self, target: Target, dram: bytes):
         g = self.g = target.geometry
+        self.groups = target.groups
         self.dram = bytearray(dram)
         self.buffer = bytearray(g.activation_bytes)
         self.lut = bytes(256)
@@ -91,27 +102,41 @@ class NaiveMachine:
             self.steps[c["step_base"] + i] = word & 0xFFFFF
         at += head
         if c["has_params"]:
-            for j in range(g.outputs * (2 if c["packing"] == WeightPacking.LANES else 1)):
+            for j in self._lanes(c, 2 if c["packing"] == WeightPacking.LANES else 1):
                 self.parameters[c["param_set"]][j] = self._parameter(at)
                 at += 8
+        banks = self._banks(c)
         for s in range(c["steps"]):
-            for bank in range(g.banks):
+            for i, bank in enumerate(banks):
                 if c["packing"] == WeightPacking.BANKS:
-                    beat = self._beat(at + bank // 2 * g.beat_bytes)
-                    codes = [byte >> 4 * (bank % 2) & 15 for byte in beat]
+                    beat = self._beat(at + i // 2 * g.beat_bytes)
+                    codes = [byte >> 4 * (i % 2) & 15 for byte in beat]
                     self._generate(c, s, bank, *self._weights(c, codes, 4))
                 elif c["packing"] == WeightPacking.LANES:
-                    beat = self._beat(at + bank * g.beat_bytes)
+                    beat = self._beat(at + i * g.beat_bytes)
                     first = self._weights(c, [byte & 15 for byte in beat], 4)
                     second = self._weights(c, [byte >> 4 for byte in beat], 4)
                     # Two products of 7 columns and a sign make the 16 columns and a sign of a lane.
                     lanes = zip(*first, second[0], strict=True)
                     self._generate(c, s, bank, [(m, n, h) for m, n, h in lanes], second[1])
                 else:
-                    beat = self._beat(at + bank * g.beat_bytes)
+                    beat = self._beat(at + i * g.beat_bytes)
                     self._generate(c, s, bank, *self._weights(c, beat, 8))
-            beats = g.banks // 2 if c["packing"] == WeightPacking.BANKS else g.banks
+            beats = len(banks) // 2 if c["packing"] == WeightPacking.BANKS else len(banks)
             at += beats * g.beat_bytes
+
+    def _clusters(self, c: Command) -> range:
+        group = self.groups[c["group"]]
+        return range(group.first, group.first + group.geometry.clusters)
+
+    def _lanes(self, c: Command, weights: int = 1) -> range:
+        """Output lanes of the group; second weights only exist where there is one group."""
+        clusters, lanes = self._clusters(c), self.g.lanes
+        return range(clusters.start * lanes, weights * clusters.stop * lanes)
+
+    def _banks(self, c: Command) -> range:
+        clusters, banks = self._clusters(c), self.g.reduction_banks
+        return range(clusters.start * banks, clusters.stop * banks)
 
     def _beat(self, at: int) -> bytes:
         return bytes(self.dram[at : at + self.g.beat_bytes])
@@ -124,14 +149,16 @@ class NaiveMachine:
 
     def _generate(self, c: Command, s: int, bank: int, weights, signs: list[int]) -> None:
         """Write the rows of `weights`: magnitudes, or (low magnitude, low sign, high magnitude)."""
-        n, k = c["bits"], c["pc_bits"]
+        n, k, cut = c["bits"], c["pc_bits"], c["cut"]
+        if self.groups[c["group"]].multiplier is not None:
+            n, k, cut = 1, 1, 0
         factors = [1 << i for i in range(c["first_row"], n - k)]
         factors += [t << (n - k) for t in range(1, 1 << k)]
         half = self.g.lane_columns // 2
         for j, factor in enumerate(factors):
 
             def row(m: int, factor: int = factor) -> int:
-                return m * factor >> c["cut"] << c["cut"]
+                return m * factor >> cut << cut
 
             values = [
                 row(w) if isinstance(w, int) else row(w[0]) | w[1] << (half - 1) | row(w[2]) << half
@@ -155,7 +182,7 @@ class NaiveMachine:
         window = c["src"] + y * c["src_y"] + x * c["src_x"]
         for s in range(c["steps"]):
             for read in range(c["reads"]):
-                for cluster in range(g.clusters):
+                for cluster in self._clusters(c):
                     for position in range(g.reduction_banks):
                         further = cluster * g.reduction_banks if wide else 0
                         address = window + self.steps[c["step_base"] + s] + further + position
@@ -166,9 +193,11 @@ class NaiveMachine:
                             weight, lane = divmod(i, g.lanes)
                             j = weight * g.outputs + cluster * g.lanes + lane
                             acc[j] = int32(acc[j] + product)
+        lanes = self._lanes(c)
         if c["psum_out"]:
             for i, e in enumerate(entries):
-                self.psums[e] = acc[i * g.outputs : (i + 1) * g.outputs]
+                for lane in lanes:
+                    self.psums[e][lane] = acc[i * g.outputs + lane]
             return
         if wide:
             parts = [
@@ -182,8 +211,9 @@ class NaiveMachine:
                 for sums in zip(*parts[w * g.clusters : (w + 1) * g.clusters], strict=True)
             ]
         for j in range(c["lanes"]):
-            bias, m, shift = self.parameters[c["param_set"]][j]
-            code = rhe(int32(acc[j] + bias) * m, shift) + c["y_zero"]
+            lane = lanes.start + j
+            bias, m, shift = self.parameters[c["param_set"]][lane]
+            code = rhe(int32(acc[lane] + bias) * m, shift) + c["y_zero"]
             address = c["dst"] + y * c["dst_y"] + x * c["dst_x"] + j
             self.buffer[self._at(address)] = clamp(code, c["low"], c["high"]) & 0xFF
 
@@ -200,6 +230,10 @@ class NaiveMachine:
 
     def _access(self, c: Command, s: int, read: int, bank: int, activation: int) -> list[int]:
         magnitude = abs(activation) & ((1 << c["bits"]) - 1)
+        if (name := self.groups[c["group"]].multiplier) is not None:
+            row = self.rows[bank][c["row_base"] + s * c["rows"]]
+            masked = magnitude & (c["masks"] >> 8 * read) & 0xFF
+            return multiply(name, *row, masked, activation < 0)
         on, shift = self.wordlines(c, read, magnitude)
         base = c["row_base"] + s * c["rows"]
         reads: list[tuple[int, int]] = []

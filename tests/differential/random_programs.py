@@ -134,10 +134,11 @@ class RandomProgram:
         return command
 
     def _packing(self) -> WeightPacking:
-        return WeightPacking(self._int(0, 2))
+        return WeightPacking(self._int(0, 1 if self.target.multipliers else 2))
 
     def _weight_bytes(self, packing: WeightPacking, values: dict[str, int]) -> bytes:
-        size = values["steps"] * step_beats(self.g, packing) * self.g.beat_bytes
+        geometry = self.target.groups[values["group"]].geometry
+        size = values["steps"] * step_beats(geometry, packing) * geometry.beat_bytes
         if packing != WeightPacking.LANES:
             return self._bytes(size)
         # Products of a shared lane must fit its half.
@@ -152,10 +153,12 @@ class RandomProgram:
         pc_bits = self._int(1, min(4, bits))
         first_row = self._int(0, min(1, bits - pc_bits))
         rows = bits - pc_bits - first_row + 2**pc_bits - 1
+        rows = 1 if self.target.multipliers else rows
         return {"bits": bits, "pc_bits": pc_bits, "first_row": first_row, "rows": rows}
 
     def _load_weights(self, params: bool | None = None) -> Command:
-        g = self.g
+        number = self._int(0, len(self.target.groups) - 1)
+        g = self.target.groups[number].geometry
         packing = self._packing()
         config = self._row_config(half_lane_bits(g) - 1 if packing == WeightPacking.LANES else 8)
         steps = self._int(1, min(4, g.bank_rows // config["rows"]))
@@ -172,6 +175,7 @@ class RandomProgram:
             "has_params": self._int(0, 1) if params is None else int(params),
             "param_set": 0 if params else self._int(0, 1),
             "packing": int(packing),
+            "group": number,
         }
         offsets = self.rng.integers(0, g.activation_bytes // 32, steps).astype("<u4")
         offsets |= self.rng.integers(0, 1 << 12, steps).astype("<u4") << 20  # not used
@@ -191,15 +195,18 @@ class RandomProgram:
         return ((bias & 0xFFFFFFFF) | m << 32 | shift << 56).to_bytes(8, "little")
 
     def _array(self) -> Command:
-        g, w = self.g, self._weights
+        w = self._weights
+        number = w["group"] if self.rng.random() < 0.8 else 0
+        g = self.target.groups[number].geometry
         nx, ny, reads = self._int(1, 3), self._int(1, 2), (1, 1, 2, 4, 8)[self._int(0, 4)]
         read, write = self._zones()
         values = {n: w[n] for n in ("bits", "pc_bits", "first_row", "rows", "row_base", "steps")}
         if self._mismatches and self.rng.random() < 0.4:
             values.update(self._mismatch(values))
         matches = self.rng.random() < 0.9 or not self._mismatches
-        values["dual"] = int((w["packing"] == WeightPacking.LANES) == matches)
-        values["wide"] = int(self.rng.random() < 0.3)
+        dual = (w["packing"] == WeightPacking.LANES) == matches
+        values["dual"] = int(dual and not self.target.multipliers)
+        values["wide"] = int(self.rng.random() < 0.3 and len(self.target.groups) == 1)
         use = LaneUse(WeightPacking(2 * values["dual"]), wide=bool(values["wide"]))
         lanes = self._int(1, use.outputs(g))
         post = int(self.rng.random() < 0.7)
@@ -224,6 +231,7 @@ class RandomProgram:
             psum_out=1 - post,
             lanes=lanes,
             param_set=self._int(0, 1),
+            group=number,
             **{n: self._stride() for n in ("src_x", "src_y", "dst_x", "dst_y")},
             **self._codes(),
         )

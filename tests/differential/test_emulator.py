@@ -15,12 +15,14 @@ from cimc.kernels import layer, native
 from cimc.sim import emulator, emulator_array, emulator_memory, emulator_rows, emulator_vector
 from cimc.sim.emulator import Emulator, MachineFault, batch_limit
 from cimc.sim.emulator_rows import DecodeConfig
-from cimc.targets import Geometry, get
+from cimc.targets import Geometry, Target, get
 from cimc.targets.isa import Command, Opcode, VectorOp
 from cimc.targets.packing import WeightPacking
 from cimc.targets.program import program_bytes
 
 SMALL = get("daism-small")
+GROUPS = replace(get("dcim-small"), multipliers=("drum-k4", "exact-dadda"))
+"""A bank group for each cluster."""
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +64,12 @@ def check(program: RandomProgram) -> None:
 def test_random_programs(kernels: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(native.CHOICE, kernels)
     check(RandomProgram(SMALL, seed))
+
+
+@pytest.mark.parametrize("target", [get("dcim-small"), GROUPS], ids=["one group", "two groups"])
+@pytest.mark.parametrize("seed", [*range(5), 9])  # 9 shifts by 63
+def test_random_programs_with_digital_multipliers(target: Target, seed: int) -> None:
+    check(RandomProgram(target, seed))
 
 
 def test_random_program_on_the_full_machine() -> None:

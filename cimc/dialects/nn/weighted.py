@@ -59,7 +59,8 @@ class WeightedOp(ActivatedOp, ABC):
     y = clamp(rhe((acc + bias[o]) * requant_m[o] / 2^requant_s[o]) + y.zero, low, high).
     `weight_bits` and `activation_bits` (of x) are the precision, `multiplier` names the
     approximate multiplier. `magnitude_bits` are widths of |weight - zero| and |x - zero| where
-    these are wider than signed codes around 0 of that precision, as code -128 is.
+    these are wider than signed codes around 0 of that precision, as code -128 is, or where the
+    multiplier has widths of its own.
 
     Float, with `weight_scales` and `weight_zero`: the weights are exact multiples of these steps,
     because the model arrived quantised, and (weight / scale) + zero are int8 codes.

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimc.dialects.cim import ConvOp, TilingAttr, act_type, ints
-from cimc.multipliers import get as get_multiplier
 from cimc.multipliers.base import ArrayConfig
+from cimc.passes.bank_groups import array_config, group_of
 from cimc.passes.reduction import (
     OutputGroup,
     Steps,
@@ -30,7 +30,7 @@ from cimc.passes.schedule.commands import (
     parameter_bytes,
 )
 from cimc.passes.schedule.views import View, wrap_stride
-from cimc.targets import Geometry
+from cimc.targets import BankGroup, Geometry, Target
 from cimc.targets.isa import Opcode
 from cimc.targets.packing import LaneUse, WeightPacking, parameter_lanes, weight_pace
 from cimc.weights import WeightStore
@@ -45,6 +45,8 @@ class Layer:
 
     op: ConvOp
     tiling: TilingAttr
+    group: BankGroup
+    """Where it is computed."""
     config: ArrayConfig
     weights: NDArray[np.integer]
     bias: NDArray[np.int64]
@@ -52,15 +54,15 @@ class Layer:
     requant_s: NDArray[np.int64]
 
     @staticmethod
-    def of(op: ConvOp, store: WeightStore) -> Layer:
+    def of(op: ConvOp, store: WeightStore, target: Target) -> Layer:
         """Fetch the constants of `op` from the weight store."""
-        multiplier = get_multiplier(op.multiplier.data)
-        config = multiplier.array_config(op.stored_bits.value.data, op.broadcast_bits.value.data)
+        config = array_config(op, target)
         w = store.get(op.weights.key.data)
         blobs = (op.bias, op.requant_m, op.requant_s)
         bias, m, s = (store.get(b.key.data).astype(np.int64) for b in blobs)
         assert op.tiling is not None, "cim-tile runs before cim-schedule"
-        return Layer(op, op.tiling, config, w.reshape(len(w), -1), bias, m, s)
+        group = group_of(op, target)
+        return Layer(op, op.tiling, group, config, w.reshape(len(w), -1), bias, m, s)
 
 
 @dataclass(frozen=True)
@@ -91,14 +93,12 @@ class _Block:
     width: int
 
 
-def tile_bytes(
-    layer: Layer, group: OutputGroup, steps: Steps, tile: slice, params: bool, geometry: Geometry
-) -> bytes:
+def tile_bytes(layer: Layer, group: OutputGroup, steps: Steps, tile: slice, params: bool) -> bytes:
     """What LOAD_WEIGHTS reads for one tile: step offsets, parameters when `params`, weights.
 
     Layout in docs/machine.md; taps or lanes that do not exist hold the weight zero point.
     """
-    use = layer.tiling.use
+    use, geometry = layer.tiling.use, layer.group.geometry
     head = offset_bytes(steps.offsets[tile], geometry.beat_bytes)
     if params:
         head += _parameter_bytes(layer, group, geometry)
@@ -153,6 +153,7 @@ class ArrayScheduler:
         self._geometry = geometry
         self._data = data
         self._half = 1
+        self._group = 0
 
     def strip(
         self, layer: Layer, groups: list[GroupTiles], fetch: FetchPart, y: View, rows: range
@@ -167,23 +168,24 @@ class ArrayScheduler:
                 for number, tile in enumerate(group.tiles):
                     x, loads = fetch(number)
                     zero, packing = layer.op.weight_zero.value.data, layer.tiling.use.packing
-                    steps += [*loads, self.load(layer.config, tile, zero, packing)]
+                    steps += [*loads, self.load(layer.config, tile, zero, layer.group, packing)]
                     steps.append(self._compute(layer, group.outputs, tile, block, x, y))
         return steps
 
     def tiles(self, layer: Layer) -> list[GroupTiles]:
         """Write the weight tiles of `layer` to the data segment."""
         sizes, use = layer.tiling.tile_steps, layer.tiling.use
-        window = use.window_bytes(self._geometry)
+        geometry = layer.group.geometry
+        window = use.window_bytes(geometry)
         starts = [0, *accumulate(sizes)]
         found: list[GroupTiles] = []
-        for outputs in output_groups(layer.op, self._geometry, use):
+        for outputs in output_groups(layer.op, geometry, use):
             steps = reduction_steps(layer.op, window, outputs, use.pixels)
             tiles: list[WeightTile] = []
             for number, size in enumerate(sizes):
                 last = number == len(sizes) - 1
                 part = slice(starts[number], starts[number] + size)
-                data = tile_bytes(layer, outputs, steps, part, last, self._geometry)
+                data = tile_bytes(layer, outputs, steps, part, last)
                 tiles.append(WeightTile(starts[number], size, last, self._data.put(data)))
             found.append(GroupTiles(outputs, tiles))
         return found
@@ -201,15 +203,17 @@ class ArrayScheduler:
         config: ArrayConfig,
         tile: WeightTile,
         weight_zero: int,
+        group: BankGroup,
         packing: WeightPacking = WeightPacking.BYTES,
     ) -> Step:
-        """Load `tile` into the half that is not in use; `run` uses it from then on."""
+        """Load `tile` into the half of `group` that is not in use; `run` uses it from then on."""
         self._half ^= 1
+        self._group = group.number
         values = self._bases() | {
             "dram": tile.address,
             "steps": tile.steps,
             "rows": config.rows,
-            "pace": weight_pace(self._geometry, packing, config.rows),
+            "pace": weight_pace(group.geometry, packing, config.rows),
             "bits": config.broadcast_bits,
             "pc_bits": config.pc_bits,
             "first_row": config.first_row,
@@ -218,6 +222,7 @@ class ArrayScheduler:
             "w_zero": weight_zero,
             "has_params": int(tile.last),
             "packing": int(packing),
+            "group": group.number,
         }
         comment = f"weights of steps {tile.first}..{tile.first + tile.steps - 1}"
         return make_step(
@@ -241,6 +246,7 @@ class ArrayScheduler:
             "reads": config.reads,
             "masks": sum(mask << 8 * r for r, mask in enumerate(config.masks)),
             "period": max(reads, post),
+            "group": self._group,
         }
         resources = {ACTIVATIONS, half_resource(self._half)}
         return make_step(Opcode.ARRAY, values, resources, data=False, comment=comment)

@@ -12,7 +12,7 @@ from cimc.passes.schedule.commands import DataSegment, FetchPart, Step
 from cimc.passes.schedule.elementwise import ElementwiseScheduler
 from cimc.passes.schedule.sums import SumScheduler
 from cimc.passes.schedule.views import View
-from cimc.targets import Geometry
+from cimc.targets import Target
 from cimc.weights import WeightStore
 
 PartsMaker = Callable[[FetchPart, View, int], list[Step]]
@@ -24,23 +24,23 @@ class PartsScheduler:
 
     def __init__(
         self,
-        geometry: Geometry,
+        target: Target,
         data: DataSegment,
         array: ArrayScheduler,
         elementwise: ElementwiseScheduler,
     ):
-        self._geometry = geometry
+        self._target = target
         self._array = array
-        self._sums = SumScheduler(geometry, data, array)
+        self._sums = SumScheduler(target, data, array)
         self._elementwise = elementwise
 
     def maker(self, op: LayerOp, store: WeightStore) -> PartsMaker:
         """What expands one output row of `op`; weights are written to the data segment now."""
         assert op.strips is not None
-        parts, geometry = op.strips.parts.data, self._geometry
+        parts, geometry = op.strips.parts.data, self._target.geometry
         match op:
             case ConvOp():
-                layer = Layer.of(op, store)
+                layer = Layer.of(op, store, self._target)
                 tiles = self._array.tiles(layer)
                 return lambda x, y, row: self._array.strip(layer, tiles, x, y, range(row, row + 1))
             case PoolOp() if op.kind.data == "max":
@@ -50,7 +50,7 @@ class PartsScheduler:
                 sums = self._sums
                 return lambda x, y, row: sums.strip(sums.of(op, row), parts, x, y)
             case FlattenOp():
-                rows = part_rows(op, parts, geometry)
+                rows = part_rows(op, parts, self._target)
                 return lambda x, y, _: self._elementwise.flatten_in_parts(op, rows, x, y)
             case _:
                 raise NotImplementedError(op.name)
@@ -58,7 +58,7 @@ class PartsScheduler:
     def _scratch(self, op: PoolOp, parts: int) -> int:
         """Address behind the rows of a part in the strip buffer of the operand, beat aligned."""
         assert op.strips is not None
-        needs = part_rows(op, parts, self._geometry)
-        beat = self._geometry.beat_bytes
+        needs = part_rows(op, parts, self._target)
+        beat = self._target.geometry.beat_bytes
         size = max(map(len, needs)) * act_type(op.x).pitch + beat
         return op.strips.buffers.data[0].data + -(-size // beat) * beat

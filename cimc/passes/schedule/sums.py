@@ -9,22 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from math import ceil
 
 import numpy as np
 
 from cimc.dialects.cim import PoolOp, act_type, ints, pool_factors, windows_inside
-from cimc.multipliers import get as get_multiplier
+from cimc.multipliers.base import ArrayConfig
+from cimc.passes.bank_groups import exact_ones
 from cimc.passes.parts import kernel_parts
 from cimc.passes.schedule.array import ArrayScheduler, WeightTile, offset_bytes, weight_beats
 from cimc.passes.schedule.commands import DataSegment, FetchPart, Step, parameter_bytes
 from cimc.passes.schedule.views import View
-from cimc.targets import Geometry
+from cimc.targets import BankGroup, Geometry, Target
 from cimc.targets.packing import LaneUse
-
-CODE_BITS = 8
-"""Width of |x - zero point|."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +75,23 @@ class SumRow:
 class SumScheduler:
     """Expands pools of kind "sum", a row at a time."""
 
-    def __init__(self, geometry: Geometry, data: DataSegment, array: ArrayScheduler):
-        self._geometry = geometry
+    def __init__(self, target: Target, data: DataSegment, array: ArrayScheduler):
+        self._target = target
         self._data = data
         self._array = array
-        self._config = get_multiplier("exact").array_config(CODE_BITS, CODE_BITS)
+
+    @cached_property
+    def _place(self) -> tuple[BankGroup, ArrayConfig]:
+        """Where the sums are made, and how ones are stored there."""
+        return exact_ones(self._target)
+
+    @property
+    def _geometry(self) -> Geometry:
+        return self._place[0].geometry
+
+    @property
+    def _config(self) -> ArrayConfig:
+        return self._place[1]
 
     def of(self, op: PoolOp, row: int) -> SumRow:
         """Output `row` of `op`, cut for this machine."""
@@ -114,7 +125,7 @@ class SumScheduler:
             for entry, each in enumerate(sums):
                 if tiles[each.factor] is not loaded:
                     loaded = tiles[each.factor]
-                    steps.append(self._array.load(self._config, loaded, 0))
+                    steps.append(self._array.load(self._config, loaded, 0, self._place[0]))
                 for i, run in enumerate(runs):
                     ends = number + i > 0, not last or i < len(runs) - 1
                     steps.append(self._add(layer, each, run, (entry, *ends), x, y))

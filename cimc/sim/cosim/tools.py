@@ -20,6 +20,8 @@ _TIMESCALE = ("1ns", "1ns")
 
 VERILATOR_ARGS = [
     *("-O3", "--timing", "--no-public-flat-rw", "-Wno-fatal"),
+    # Copies of a module with a function of their own would be a flood for multipliers in lanes.
+    "-fno-dfg-scoped",
     *("--x-assign", "fast", "--x-initial", "fast"),
     *("-CFLAGS", "-std=c++20 -fcoroutines -march=native"),
 ]
