@@ -178,7 +178,7 @@ def check_all(programs: list[RandomProgram]) -> None:
 def test_planted_errors_are_caught(
     plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    programs = [RandomProgram(SMALL, seed) for seed in range(8)]
+    programs = [RandomProgram(SMALL, seed) for seed in range(14)]
     plant(monkeypatch)
     if plant is no_wrap_mask:
         monkeypatch.setenv(native.CHOICE, native.NUMPY)
