@@ -136,9 +136,12 @@ module cimc_array (
   end
 
   for (genvar c = 0; c < WindowBytes; c++) begin : gen_decode
+    logic taken;
+    assign taken = valid_q[4] && (c < ReductionBanks || wide_q);
+
     cimc_wordline_decode u_decode (
       .clk_i         (clk_i),
-      .valid_i       (valid_q[4] && (c < ReductionBanks || wide_q)),
+      .valid_i       (taken),
       .code_i        (codes_q[8*c +: 8]),
       .mask_i        (mask4_q),
       .signed_i      (signed_q),

@@ -312,12 +312,17 @@ module cimc_core (
   );
 
   for (genvar b = 0; b < cimc_pkg::Banks; b++) begin : gen_rows
+    // Icarus 11 takes a loop variable in a port expression for a new wire.
+    logic load, load_of_pair, second;
+    assign load         = weight_bank == cimc_pkg::BankBits'(b);
+    assign load_of_pair = two_banks && weight_bank == cimc_pkg::BankBits'(b ^ 1);
+    assign second       = two_banks && b % 2 == 1;
+
     cimc_row_generator u_row_generator (
       .clk_i       (clk_i),
       .rst_ni      (rst_ni),
-      .load_i      (weight_valid && (weight_bank == cimc_pkg::BankBits'(b)
-                                     || (two_banks && weight_bank == cimc_pkg::BankBits'(b ^ 1)))),
-      .take_second_i(two_banks && b % 2 == 1),
+      .load_i      (weight_valid && (load || load_of_pair)),
+      .take_second_i(second),
       .dual_i      (two_a_lane),
       .magnitudes_i(magnitudes),
       .signs_i     (signs),
