@@ -60,10 +60,16 @@ class Noise:
 
 
 def patches(count: int, seed: int) -> Floats:
-    """Images [count, 3, 224, 224]: patches of 32 x 32 pixels, and noise."""
+    """Images [count, 3, 224, 224]: patches of 32 x 32 pixels around a colour, and noise.
+
+    Each has a colour and a contrast of its own, else averages over all pixels would be alike.
+    """
     rng = np.random.default_rng(seed)
     coarse = rng.standard_normal((count, 3, 7, 7)).repeat(32, axis=2).repeat(32, axis=3)
-    return (coarse + 0.3 * rng.standard_normal(coarse.shape)).astype(np.float32)
+    colour = rng.standard_normal((count, 3, 1, 1))
+    contrast = rng.uniform(0.2, 1.0, (count, 1, 1, 1))
+    noise = 0.3 * rng.standard_normal(coarse.shape)
+    return (colour + contrast * (coarse + noise)).astype(np.float32)
 
 
 def without_softmax(model: ModelProto) -> ModelProto:
