@@ -81,7 +81,8 @@ def packings(op: ConvOp, target: Target) -> list[WeightPacking]:
     if geometry.banks % 2 == 0:
         found.append(WeightPacking.BANKS)
     product = op.stored_bits.value.data + op.broadcast_bits.value.data
-    if product <= half_lane_bits(geometry) and psum_pixels(geometry, WeightPacking.LANES):
+    fits = product <= half_lane_bits(geometry) and psum_pixels(geometry, WeightPacking.LANES)
+    if fits and not target.multipliers:  # a built-in multiplier makes one product
         found.append(WeightPacking.LANES)
     return found
 
