@@ -22,6 +22,8 @@ from cimc.passes.sampled_layers import layer_macs
 from cimc.passes.segments import cut
 
 FIRST, LAST = "nn-to-cim", "cim-estimate-cycles"
+LOGIC = "exact-array"
+"""Its gates count for a multiplier whose definition is not all logic, as that of `exact`."""
 Configuration = tuple[int, ...]
 Counted = list[tuple[str, int]]
 """Node and cycles of each layer, in order of the program."""
@@ -63,7 +65,9 @@ class MachineCosts:
         layer = self.layers[node]
         if shape:
             return math.prod(layer.weights.shape) * shape[0]
-        return get_multiplier(multiplier).gates(*operand_bits(layer)) or 0
+        bits = operand_bits(layer)
+        gates = get_multiplier(multiplier).gates(*bits)
+        return gates or get_multiplier(LOGIC).gates(*bits) or 0
 
     def counted(self, plan: Choices) -> Counted:
         """Cycles of every layer of the network with `plan`."""

@@ -120,6 +120,18 @@ def test_costs_are_those_of_the_report(trial: Trial, models: Path, sample: Path)
         assert np.allclose(*differences, rtol=0.05, atol=10)
 
 
+def test_built_in_multipliers_cost_gates(models: Path, sample: Path) -> None:
+    """All layers have the one that keeps the floor with the fewest gates; `exact` is not free."""
+    compiled = compile(
+        models / "lenet.onnx",
+        "dcim",
+        calibration=sample,
+        min_snr=20,
+        choices=["exact", "mitchell", "drum-k6"],
+    )
+    assert set(multipliers(compiled.network.ctx.plan).values()) == {"mitchell"}
+
+
 class Alphabet:
     """Costs by name."""
 
