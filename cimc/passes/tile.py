@@ -7,6 +7,7 @@ sums of a block of pixels wait between them, so a block has at most `psum_entrie
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -18,7 +19,7 @@ from cimc.diagnostics import pass_fail
 from cimc.dialects.cim import ConvOp, TilingAttr, act_type
 from cimc.multipliers import get as get_multiplier
 from cimc.passes.bank_groups import array_config, group_of
-from cimc.passes.context import cim_context
+from cimc.passes.context import CimContext, cim_context
 from cimc.passes.reduction import output_groups, pixel_counts, reduction_steps
 from cimc.passes.tile_cost import tiling_cost
 from cimc.targets import Target
@@ -30,6 +31,7 @@ from cimc.targets.packing import (
     psum_pixels,
     window_bytes,
 )
+from cimc.weights import WeightStore
 
 MAX_PIXELS_PER_AXIS = 4095
 """Limit of the nx and ny fields of an ARRAY command (cimc/targets/isa.py)."""
@@ -67,16 +69,23 @@ def _block(height: int, width: int, entries: int, pixels: int) -> tuple[int, int
     return max(_equal_parts(height, max(1, entries // runs))), width
 
 
-def packings(op: ConvOp, target: Target) -> list[WeightPacking]:
+def weights_fit_half_bytes(op: ConvOp, target: Target, weights: WeightStore) -> bool:
+    """The weight codes of `op` are two's complement of 4 bits."""
+    if op.weight_zero.value.data != 0:
+        return False
+    if not target.multipliers:
+        return op.stored_bits.value.data < PACKED_BITS
+    # A built-in multiplier has widths of its own, so only the codes themselves tell.
+    codes = weights.get(op.weights.key.data)
+    most = 1 << (PACKED_BITS - 1)
+    return bool(codes.min() >= -most and codes.max() < most)
+
+
+def packings(op: ConvOp, target: Target, weights: WeightStore) -> list[WeightPacking]:
     """How weights of `op` can share bytes and lanes of the array."""
     geometry = group_of(op, target).geometry
     found = [WeightPacking.BYTES]
-    # Codes of `stored_bits` and a sign: those of more magnitude have an imported range. A built-in
-    # multiplier has widths of its own.
-    bits = op.stored_bits.value.data + 1
-    if target.multipliers:
-        bits = op.weight_bits.value.data
-    if op.weight_zero.value.data != 0 or bits > PACKED_BITS:
+    if not weights_fit_half_bytes(op, target, weights):
         return found
     if geometry.banks % 2 == 0:
         found.append(WeightPacking.BANKS)
@@ -87,7 +96,7 @@ def packings(op: ConvOp, target: Target) -> list[WeightPacking]:
     return found
 
 
-def lane_uses(op: ConvOp, target: Target) -> list[LaneUse]:
+def lane_uses(op: ConvOp, target: Target, weights: WeightStore) -> list[LaneUse]:
     """What `op` can make of banks and lanes."""
     geometry = group_of(op, target).geometry
     reaches = [False]
@@ -95,7 +104,7 @@ def lane_uses(op: ConvOp, target: Target) -> list[LaneUse]:
         reaches.append(True)
     return [
         LaneUse(packing, pixels, wide)
-        for packing in packings(op, target)
+        for packing in packings(op, target, weights)
         for wide in reaches
         for pixels in pixel_counts(op, LaneUse(packing, 1, wide).outputs(geometry))
     ]
@@ -127,15 +136,16 @@ class TilePass(ModulePass):
         context.target = context.target.built_for([*names])
         for conv in convs:
             check_array(conv, context.target)
-            conv.tiling = self._best(conv, context.target)
+            conv.tiling = self._best(conv, context)
 
-    def _best(self, conv: ConvOp, target: Target) -> TilingAttr:
-        tilings = [self._tiling(conv, target, use) for use in self._wanted(conv, target)]
+    def _best(self, conv: ConvOp, context: CimContext) -> TilingAttr:
+        target = context.target
+        wanted = self._wanted(lane_uses(conv, target, context.weights))
+        tilings = [self._tiling(conv, target, use) for use in wanted]
         return min(tilings, key=lambda tiling: tiling_cost(conv, tiling, target))
 
-    def _wanted(self, conv: ConvOp, target: Target) -> list[LaneUse]:
-        """The uses that the options leave; one that no use has is not asked for."""
-        uses = lane_uses(conv, target)
+    def _wanted(self, uses: Sequence[LaneUse]) -> list[LaneUse]:
+        """The `uses` that the options leave; one that no use has is not asked for."""
         kept = [use for use in uses if use.packing.name.lower() == self.packing] or uses
         kept = [use for use in kept if use.pixels == self.pixels] or kept
         return [use for use in kept if use.wide == self.wide] or kept

@@ -209,6 +209,23 @@ def test_qonnx_is_its_qdq_form(tmp_path: Path) -> None:
     assert (np.abs(y - theirs) < 1e-4).mean() > 0.999
 
 
+@pytest.mark.parametrize("target", ["daism-small", "dcim-small"])
+def test_weights_of_four_bits_without_sign(target: str, tmp_path: Path) -> None:
+    """Codes up to 15 around zero point 0 have no room in half a byte beside a sign."""
+    domain = "qonnx.custom_op.general"
+    quants = [
+        make_node("Quant", ["x", "s", "z", "b"], ["d"], "a", domain=domain, signed=1, narrow=1),
+        make_node("Quant", ["w", "s", "z", "b"], ["v"], "w", domain=domain, signed=0, narrow=0),
+        node("Conv", ["d", "v"]),
+    ]
+    constants = {"s": np.float32(0.1), "z": np.float32(0), "b": np.float32(4)}
+    qonnx = model(quants, constants | {"w": 1.5 * np.abs(random(4, 3, 3, 3))})
+    qonnx.opset_import.append(make_opsetid(domain, 1))
+    compiled = api.compile(save(qonnx, tmp_path), target=target, multiplier="exact")
+    report = compiled.verify("emulate", inputs={"x": random(2, 3, 8, 8)})
+    assert report["errors"]["implementation"]["differing_bytes"] == 0
+
+
 def test_a_layer_without_quantised_result_is_calibrated(tmp_path: Path) -> None:
     """A float island: the last layer gives floats, and one in the middle has a float bias."""
     nodes = [
