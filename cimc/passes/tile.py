@@ -7,7 +7,6 @@ sums of a block of pixels wait between them, so a block has at most `psum_entrie
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -144,7 +143,7 @@ class TilePass(ModulePass):
         tilings = [self._tiling(conv, target, use) for use in wanted]
         return min(tilings, key=lambda tiling: tiling_cost(conv, tiling, target))
 
-    def _wanted(self, uses: Sequence[LaneUse]) -> list[LaneUse]:
+    def _wanted(self, uses: list[LaneUse]) -> list[LaneUse]:
         """The `uses` that the options leave; one that no use has is not asked for."""
         kept = [use for use in uses if use.packing.name.lower() == self.packing] or uses
         kept = [use for use in kept if use.pixels == self.pixels] or kept
