@@ -31,11 +31,13 @@ from xdsl.passes import ModulePass
 from cimc.diagnostics import InvalidInput, pass_fail
 from cimc.dialects.nn import (
     BlobAttr,
+    ClipOp,
     DequantizeOp,
     HostOp,
     NnOp,
     QuantizeOp,
     QuantType,
+    ReluOp,
     WeightedOp,
     int_attr,
     quant_of,
@@ -269,7 +271,7 @@ class Quantiser:
             operands[0] = self.with_fewer_bits(op.operands[0], wanted, op)
             bits = min(bits, wanted)
         given = grid_of_readers(op.y)
-        if isinstance(op, KEEPS):
+        if isinstance(op, KEEPS) or (given is None and limits_codes(op)):
             kind = quant_of(operands[0])
             assert kind is not None
             y, ends = kind, code_limits(operands[0])
@@ -323,3 +325,8 @@ class Quantiser:
             self.codes[op.y] = codes
         else:
             self.append(op, recode(codes, y, ends))
+
+
+def limits_codes(op: NnOp) -> bool:
+    """`op` cuts off values that the model itself has as codes: they stay what they are."""
+    return isinstance(op, ReluOp | ClipOp) and isinstance(op.x.owner, DequantizeOp)

@@ -112,6 +112,24 @@ NETWORKS: dict[str, Found] = {
         (6, 1, 1),
         SMALL,
     ),
+    "a relu of codes that a convolution reads": (
+        [
+            *through_codes("x", "d", "s", "z"),
+            node("Relu", ["d"], "r"),
+            node("Conv", ["r", "w"], "c"),
+            node("Neg", ["d"], "n"),
+            node("Add", ["c", "n"], "a"),
+            *through_codes("a", "y", "t", "z"),
+        ],
+        {
+            "s": np.float32(0.02),
+            "z": np.uint8(128),
+            "t": np.float32(0.03),
+            "w": random(3, 3, 1, 1),
+        },
+        (3, 4, 4),
+        SMALL,
+    ),
     "strips that lie in the padding": (
         [node("Conv", ["x", "w"], pads=[3, 1, 3, 0])],
         {"w": random(6, 12, 1, 1)},
