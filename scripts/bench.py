@@ -26,11 +26,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from figures import built_by, figure, machine, table
+from figures import figure, machine, table
 
 import cimc
 from cimc import targets
 from cimc.cli.progress import Progress
+from cimc.passes.choose_plan import usable
 
 ROOT = Path(__file__).parents[1]
 MODELS = ROOT / "models"
@@ -177,7 +178,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], default=[])
-    parser.add_argument("--multipliers", nargs="+", default=built_by(targets.get("daism")))
+    parser.add_argument("--multipliers", nargs="+", default=usable(targets.get("daism")))
     parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS))
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     args = parser.parse_args()

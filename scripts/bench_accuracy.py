@@ -21,12 +21,13 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from figures import built_by, machine, table
+from figures import machine, table
 from numpy.typing import NDArray
 
 import cimc
 from cimc import targets
 from cimc.cli.progress import Progress
+from cimc.passes.choose_plan import usable
 from cimc.passes.repair import LEVELS
 
 ROOT = Path(__file__).parents[1]
@@ -142,7 +143,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     args = parser.parse_args()
-    names = args.multipliers or built_by(targets.get(args.target))
+    names = args.multipliers or usable(targets.get(args.target))
     options = Options(args.networks, names, args.repair, args.target, args.images)
     results: dict[str, Any] = {"machine": machine()}
     print(f"on {results['machine']}")

@@ -18,11 +18,12 @@ from typing import Any
 
 from bench_accuracy import MODELS, NETWORKS, SAMPLE, float_logits, logits, paired, test_images
 from data import Preprocess, preprocess_path
-from figures import built_by, machine, table
+from figures import machine, table
 
 import cimc
 from cimc import targets
 from cimc.cli.progress import Progress
+from cimc.passes.choose_plan import usable
 
 HEADER = ("network", "plan", "layers by multiplier", "top-1 %", "interval", "agreement %")
 HEADER += ("SQNR dB", "cycles", "uniform dB", "uniform cycles")
@@ -77,7 +78,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
-    parser.add_argument("--multipliers", nargs="+", default=built_by(targets.get("daism")))
+    parser.add_argument("--multipliers", nargs="+", default=usable(targets.get("daism")))
     parser.add_argument("--targets", nargs="+", type=float, default=[15.0, 20.0, 25.0, 30.0])
     parser.add_argument("--images", type=int, default=2000)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")

@@ -10,9 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cimc import multipliers
 from cimc.backend.terminal_table import text_table
-from cimc.targets import Target
 
 
 def figure(
@@ -40,9 +38,3 @@ def machine() -> str:
     processor = next(named, platform.machine())
     versions = f"Python {platform.python_version()}, numpy {np.__version__}"
     return f"{processor}, {os.cpu_count()} cores, {versions}"
-
-
-def built_by(target: Target) -> list[str]:
-    """Listed multipliers that the arrays of `target` can have and a network accepts."""
-    listed = map(multipliers.get, multipliers.names())
-    return [each.name for each in listed if target.array in each.arrays and each.keeps_zero()]
