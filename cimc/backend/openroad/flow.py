@@ -65,12 +65,12 @@ def cell_area_um2(geometry: Geometry) -> float:
     """ESTIMATE of the area of standard cells, to size the die.
 
     Sums of the parts' areas (queues and control; a byte of the vector unit; a requantisation
-    lane; the share of a product in row generator and adder tree; an accumulator) after Yosys
-    with the cell areas of nangate45; within 3 % of daism-small (284,800) and daism (1,201,000).
+    lane; the share of a product in row generator and adder tree; the two accumulators of a lane)
+    after Yosys with the cell areas of nangate45; within 1 % of daism-small (333,600).
     """
     g = geometry
-    vector, requant = 18_000.0 * g.beat_bytes, 9_700.0 * g.requant_lanes
-    return 55_000.0 + vector + requant + 840.0 * g.products_per_cycle + 900.0 * g.outputs
+    vector, requant = 20_300.0 * g.beat_bytes, 11_700.0 * g.requant_lanes
+    return 55_000.0 + vector + requant + 1_260.0 * g.products_per_cycle + 1_800.0 * g.outputs
 
 
 def instance_of(macro: Macro) -> str:
