@@ -39,8 +39,6 @@ module cimc_array (
   localparam int PixelBits = cimc_pkg::CMD_ARRAY_NX_W + cimc_pkg::CMD_ARRAY_NY_W;
   localparam int ClusterBits = 32 * cimc_pkg::Lanes;
   localparam int WindowBytes = cimc_pkg::WindowBytes;
-  localparam int HalfEntries = (cimc_pkg::PsumEntries > 1) ? cimc_pkg::PsumEntries / 2 : 1;
-  localparam int HalfBits = (HalfEntries > 1) ? $clog2(HalfEntries) : 1;
 
   // Fields that are needed while the command runs
   logic [3:0] bits;
@@ -157,22 +155,17 @@ module cimc_array (
     assign used5[c] = |wordlines5[c*Window +: Window];
   end
 
-  // Stages 5 to 8, and the partial sums. Their memory has two halves: one entry of both holds two
-  // accumulators a lane, else a half has its own entries.
+  // Stages 5 to 8, and the partial sums
   logic [64*cimc_pkg::Outputs-1:0] hold;    // first those of first weights
-  logic                            hold8, psum_re, psum_we, psum_upper_q;
+  logic                            hold8, psum_re, psum_we;
   logic [PsumBits-1:0]             psum_read_q, psum_write_q;
-  logic                            read_upper, write_upper;
-
-  assign read_upper  = 32'(psum_read_q) >= HalfEntries;
-  assign write_upper = 32'(psum_write_q) >= HalfEntries;
 
   assign hold8   = valid_q[8] && last_q[8] && !psum_out_q;
   assign psum_re = valid_q[7] && first_q[7] && psum_in_q;
 
   for (genvar k = 0; k < cimc_pkg::Clusters; k++) begin : gen_cluster
     logic [ReductionBanks*cimc_pkg::RowColumns-1:0] rows;
-    logic [ClusterBits-1:0] acc, high_acc, lower_psum, upper_psum;
+    logic [ClusterBits-1:0] acc, high_acc, psum, high_psum;
     logic [Window*ReductionBanks-1:0]      own_wordlines;
     logic [OperandBits*ReductionBanks-1:0] own_operand;
     logic [ReductionBanks-1:0]             own_used5, own_used6, own_negative;
@@ -226,38 +219,25 @@ module cimc_array (
       .first_i         (first_q[8]),
       .hold_i          (hold8),
       .psum_in_i       (psum_in_q),
-      .psum_i          (psum_upper_q ? upper_psum : lower_psum),
-      .high_psum_i     (upper_psum),
+      .psum_i          (psum),
+      .high_psum_i     (high_psum),
       .acc_o           (acc),
       .high_acc_o      (high_acc),
       .hold_o          (hold[k*ClusterBits +: ClusterBits]),
       .high_hold_o     (hold[(cimc_pkg::Clusters + k)*ClusterBits +: ClusterBits])
     );
 
-    cimc_sram_1r1w #(
-      .Width(ClusterBits),
-      .Depth(HalfEntries)
-    ) u_lower_psum (
-      .clk_i  (clk_i),
-      .we_i   (psum_we && active_q[k] && (dual_q || !write_upper)),
-      .waddr_i(HalfBits'(32'(psum_write_q) % HalfEntries)),
-      .wdata_i(acc),
-      .re_i   (psum_re && active_q[k] && (dual_q || !read_upper)),
-      .raddr_i(HalfBits'(32'(psum_read_q) % HalfEntries)),
-      .rdata_o(lower_psum)
-    );
-
-    cimc_sram_1r1w #(
-      .Width(ClusterBits),
-      .Depth(HalfEntries)
-    ) u_upper_psum (
-      .clk_i  (clk_i),
-      .we_i   (psum_we && active_q[k] && (dual_q || write_upper)),
-      .waddr_i(HalfBits'(32'(psum_write_q) % HalfEntries)),
-      .wdata_i(dual_q ? high_acc : acc),
-      .re_i   (psum_re && active_q[k] && (dual_q || read_upper)),
-      .raddr_i(HalfBits'(32'(psum_read_q) % HalfEntries)),
-      .rdata_o(upper_psum)
+    cimc_psum_memory u_psum (
+      .clk_i       (clk_i),
+      .dual_i      (dual_q),
+      .we_i        (psum_we && active_q[k]),
+      .windex_i    (psum_write_q),
+      .wdata_i     (acc),
+      .high_wdata_i(high_acc),
+      .re_i        (psum_re && active_q[k]),
+      .rindex_i    (psum_read_q),
+      .rdata_o     (psum),
+      .high_rdata_o(high_psum)
     );
   end
 
@@ -272,7 +252,6 @@ module cimc_array (
       psum_write_q <= command_i[cimc_pkg::CMD_ARRAY_PSUM_LSB +: PsumBits];
     end else begin
       if (psum_re) psum_read_q <= psum_read_q + 1'b1;
-      if (psum_re) psum_upper_q <= read_upper && !dual_q;
       if (psum_we) psum_write_q <= psum_write_q + 1'b1;
     end
   end

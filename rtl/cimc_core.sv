@@ -33,11 +33,8 @@ module cimc_core (
   logic       clear, fetch_re, fill_half, fetch_done;
   logic [cimc_pkg::CommandIndexBits:0] fetch_index;
   logic [cimc_pkg::CommandBits-1:0]    fetch_command;
-  /* verilator lint_off UNUSEDSIGNAL */ // no command needs all 64 bytes
   logic [cimc_pkg::CommandBits-1:0]    command;
-  /* verilator lint_on UNUSEDSIGNAL */
-  logic [2:0] push, full, idle, start, ready, done;
-  logic [8:0] wait_for, signal;
+  logic [2:0] push, full, idle, start, done;
 
   cimc_controller u_controller (
     .clk_i          (clk_i),
@@ -72,77 +69,29 @@ module cimc_core (
     .rdata_o (fetch_command)
   );
 
-  // Queues and tokens
   logic [cimc_pkg::CMD_DMA_ANY_W-1:0]    dma_command;
   logic [cimc_pkg::CMD_ARRAY_ANY_W-1:0]  array_command;
   logic [cimc_pkg::CMD_VECTOR_ANY_W-1:0] vector_command;
 
-  cimc_tokens u_tokens (
-    .clk_i   (clk_i),
-    .rst_ni  (rst_ni),
-    .clear_i (clear),
-    .wait_i  (wait_for),
-    .start_i (start),
-    .ready_o (ready),
-    .signal_i(signal),
-    .done_i  (done)
-  );
-
-  cimc_dispatch #(
-    .Width(cimc_pkg::CMD_DMA_ANY_W)
-  ) u_dma_dispatch (
-    .clk_i         (clk_i),
-    .rst_ni        (rst_ni),
-    .push_i        (push[0]),
-    .command_i     (command[cimc_pkg::CMD_DMA_ANY_W-1:0]),
-    .full_o        (full[0]),
-    .idle_o        (idle[0]),
-    .wait_o        (wait_for[2:0]),
-    .ready_i       (ready[0]),
-    .signal_o      (signal[2:0]),
-    .start_o       (start[0]),
-    .command_o     (dma_command),
-    .done_i        (done[0]),
-    .retire_valid_o(dma_retire_valid_o),
-    .retire_tag_o  (dma_retire_tag_o)
-  );
-
-  cimc_dispatch #(
-    .Width(cimc_pkg::CMD_ARRAY_ANY_W)
-  ) u_array_dispatch (
-    .clk_i         (clk_i),
-    .rst_ni        (rst_ni),
-    .push_i        (push[1]),
-    .command_i     (command[cimc_pkg::CMD_ARRAY_ANY_W-1:0]),
-    .full_o        (full[1]),
-    .idle_o        (idle[1]),
-    .wait_o        (wait_for[5:3]),
-    .ready_i       (ready[1]),
-    .signal_o      (signal[5:3]),
-    .start_o       (start[1]),
-    .command_o     (array_command),
-    .done_i        (done[1]),
-    .retire_valid_o(array_retire_valid_o),
-    .retire_tag_o  (array_retire_tag_o)
-  );
-
-  cimc_dispatch #(
-    .Width(cimc_pkg::CMD_VECTOR_ANY_W)
-  ) u_vector_dispatch (
-    .clk_i         (clk_i),
-    .rst_ni        (rst_ni),
-    .push_i        (push[2]),
-    .command_i     (command[cimc_pkg::CMD_VECTOR_ANY_W-1:0]),
-    .full_o        (full[2]),
-    .idle_o        (idle[2]),
-    .wait_o        (wait_for[8:6]),
-    .ready_i       (ready[2]),
-    .signal_o      (signal[8:6]),
-    .start_o       (start[2]),
-    .command_o     (vector_command),
-    .done_i        (done[2]),
-    .retire_valid_o(vector_retire_valid_o),
-    .retire_tag_o  (vector_retire_tag_o)
+  cimc_issue u_issue (
+    .clk_i                (clk_i),
+    .rst_ni               (rst_ni),
+    .clear_i              (clear),
+    .push_i               (push),
+    .command_i            (command),
+    .full_o               (full),
+    .idle_o               (idle),
+    .start_o              (start),
+    .done_i               (done),
+    .dma_command_o        (dma_command),
+    .array_command_o      (array_command),
+    .vector_command_o     (vector_command),
+    .dma_retire_valid_o   (dma_retire_valid_o),
+    .dma_retire_tag_o     (dma_retire_tag_o),
+    .array_retire_valid_o (array_retire_valid_o),
+    .array_retire_tag_o   (array_retire_tag_o),
+    .vector_retire_valid_o(vector_retire_valid_o),
+    .vector_retire_tag_o  (vector_retire_tag_o)
   );
 
   // Activation buffer; the tokens keep the units from using a port at the same time
@@ -162,11 +111,7 @@ module cimc_core (
   assign buffer_re = array_re || vector_re || dma_re;
   assign buffer_we = array_we || vector_we || dma_we;
 
-  always_comb begin
-    if (array_re) buffer_raddr = array_raddr;
-    else if (vector_re) buffer_raddr = vector_raddr;
-    else buffer_raddr = dma_raddr;
-  end
+  assign buffer_raddr = array_re ? array_raddr : vector_re ? vector_raddr : dma_raddr;
 
   always_comb begin
     if (array_we) begin
@@ -273,72 +218,22 @@ module cimc_core (
     .rdata_o (parameters)
   );
 
-  // Row generators: one decoder of weight codes, one generator a bank
-  logic [8*cimc_pkg::Lanes-1:0]              magnitudes, second_magnitudes;
-  logic [cimc_pkg::Lanes-1:0]                signs, second_signs;
-  logic [cimc_pkg::Banks-1:0]                row_we;
-  logic [cimc_pkg::Banks*RowBits-1:0]        row_addr;
+  logic [cimc_pkg::Banks-1:0]                      row_we;
+  logic [cimc_pkg::Banks*RowBits-1:0]              row_addr;
   logic [cimc_pkg::Banks*cimc_pkg::RowColumns-1:0] row_data;
-  logic [cimc_pkg::LaneColumns-1:0]          keep;
-  logic [cimc_pkg::LaneColumns/2-1:0]        half_keep;
-  logic [2:0]                                top;
-  logic [cimc_pkg::CMD_LOAD_WEIGHTS_CUT_W-1:0]     cut;
-  logic [cimc_pkg::CMD_LOAD_WEIGHTS_PACKING_W-1:0] packing;
-  logic                                      two_banks, two_a_lane;
 
-  assign cut        = running[cimc_pkg::CMD_LOAD_WEIGHTS_CUT_LSB
-                              +: cimc_pkg::CMD_LOAD_WEIGHTS_CUT_W];
-  assign packing    = running[cimc_pkg::CMD_LOAD_WEIGHTS_PACKING_LSB
-                              +: cimc_pkg::CMD_LOAD_WEIGHTS_PACKING_W];
-  assign two_banks  = packing == cimc_pkg::PACKING_BANKS;
-  assign two_a_lane = packing == cimc_pkg::PACKING_LANES;
-  assign half_keep  = {(cimc_pkg::LaneColumns/2){1'b1}} << cut;
-  assign keep       = two_a_lane ? {half_keep, half_keep} : {cimc_pkg::LaneColumns{1'b1}} << cut;
-  assign top  = 3'(running[cimc_pkg::CMD_LOAD_WEIGHTS_BITS_LSB +: cimc_pkg::CMD_LOAD_WEIGHTS_BITS_W]
-                 - 4'(running[cimc_pkg::CMD_LOAD_WEIGHTS_PC_BITS_LSB
-                              +: cimc_pkg::CMD_LOAD_WEIGHTS_PC_BITS_W]));
-
-  cimc_weight_decode u_weight_decode (
-    .valid_i     (weight_valid),
-    .codes_i     (dma_data),
-    .packed_i    (two_banks || two_a_lane),
-    .signed_i    (running[cimc_pkg::CMD_LOAD_WEIGHTS_W_SIGNED_LSB]),
-    .zero_i      (running[cimc_pkg::CMD_LOAD_WEIGHTS_W_ZERO_LSB
-                          +: cimc_pkg::CMD_LOAD_WEIGHTS_W_ZERO_W]),
-    .magnitudes_o(magnitudes),
-    .signs_o     (signs),
-    .second_magnitudes_o(second_magnitudes),
-    .second_signs_o     (second_signs)
+  cimc_weight_rows u_weight_rows (
+    .clk_i     (clk_i),
+    .rst_ni    (rst_ni),
+    .valid_i   (weight_valid),
+    .codes_i   (dma_data),
+    .bank_i    (weight_bank),
+    .row_i     (weight_row),
+    .command_i (running),
+    .row_we_o  (row_we),
+    .row_addr_o(row_addr),
+    .row_data_o(row_data)
   );
-
-  for (genvar b = 0; b < cimc_pkg::Banks; b++) begin : gen_rows
-    // Icarus 11 takes a loop variable in a port expression for a new wire.
-    logic load, load_of_pair, second;
-    assign load         = weight_bank == cimc_pkg::BankBits'(b);
-    assign load_of_pair = two_banks && weight_bank == cimc_pkg::BankBits'(b ^ 1);
-    assign second       = two_banks && b % 2 == 1;
-
-    cimc_row_generator u_row_generator (
-      .clk_i       (clk_i),
-      .rst_ni      (rst_ni),
-      .load_i      (weight_valid && (load || load_of_pair)),
-      .take_second_i(second),
-      .dual_i      (two_a_lane),
-      .magnitudes_i(magnitudes),
-      .signs_i     (signs),
-      .second_magnitudes_i(second_magnitudes),
-      .second_signs_i     (second_signs),
-      .row_i       (weight_row),
-      .rows_i      (running[cimc_pkg::CMD_LOAD_WEIGHTS_ROWS_LSB
-                            +: cimc_pkg::CMD_LOAD_WEIGHTS_ROWS_W]),
-      .top_i       (top),
-      .first_row_i (running[cimc_pkg::CMD_LOAD_WEIGHTS_FIRST_ROW_LSB]),
-      .keep_i      (keep),
-      .we_o        (row_we[b]),
-      .row_o       (row_addr[b*RowBits +: RowBits]),
-      .data_o      (row_data[b*cimc_pkg::RowColumns +: cimc_pkg::RowColumns])
-    );
-  end
 
   cimc_array u_array (
     .clk_i            (clk_i),

@@ -49,55 +49,41 @@ module cimc_dma (
   localparam int BeatBytes = cimc_pkg::BeatBytes;
   localparam int AddressBits = cimc_pkg::BeatAddressBits;
   localparam int CountBits = 21;                    // beats of a LOAD: bytes field and one more
-  localparam int BankShift = $clog2(cimc_pkg::ReductionBanks);   // banks of a cluster
   localparam int WeightBits = cimc_pkg::CMD_LOAD_WEIGHTS_STEPS_W + $clog2(cimc_pkg::Banks);
   localparam int BeatEntries = BeatBytes / 4;       // of the step table
-  localparam int LutBeats = 256 / BeatBytes;
-  localparam int ClusterParameterBeats = 8;                      // twice with two outputs a lane
-  localparam int VectorParameterBeats = 8;
 
-  typedef enum logic [2:0] {OpFetch, OpLoad, OpStore, OpWeights, OpLut, OpTaps} op_e;
+  // The command that starts
+  logic [cimc_pkg::CMD_OPCODE_W-1:0]      opcode;
+  logic [CountBits-1:0]                   head_beats, table_beats, first_parameter;
+  logic [WeightBits-1:0]                  weight_beats;
+  logic [AddressBits-1:0]                 dram_beat, buffer_beat;
+  logic [BeatBytes-1:0]                   first_strobe, last_strobe;
+  logic                                   two_banks;
+  logic [cimc_pkg::BankBits-1:0]          first_bank, final_bank;   // of the bank group
 
-  // Fields of the command that starts
-
-  logic [cimc_pkg::CMD_OPCODE_W-1:0]           opcode;
-  logic [cimc_pkg::CMD_LOAD_DRAM_W-1:0]        dram;    // at the same place in every command
-  logic [cimc_pkg::CMD_LOAD_BUFFER_W-1:0]      buffer;
-  logic [cimc_pkg::CMD_LOAD_BYTES_W-1:0]       bytes;
-  logic [cimc_pkg::CMD_LOAD_WEIGHTS_STEPS_W-1:0] steps;
-  logic                                        has_params, two_banks, two_a_lane;
-  logic [cimc_pkg::CMD_LOAD_TAPS_TAPS_W-1:0]   taps;
-  logic [cimc_pkg::CMD_LOAD_WEIGHTS_GROUP_W-1:0] group;
-  logic [8*cimc_pkg::Groups-1:0]               firsts, shifts;
-  logic [7:0]                                  first_cluster, cluster_shift;  // of the group
-
-  assign group  = command_i[cimc_pkg::CMD_LOAD_WEIGHTS_GROUP_LSB
-                            +: cimc_pkg::CMD_LOAD_WEIGHTS_GROUP_W];
-  assign firsts = cimc_pkg::GroupFirsts;
-  assign shifts = cimc_pkg::GroupShifts;
-  assign first_cluster = firsts[8*32'(group) +: 8];
-  assign cluster_shift = shifts[8*32'(group) +: 8];
-
-  assign opcode = command_i[cimc_pkg::CMD_OPCODE_LSB +: cimc_pkg::CMD_OPCODE_W];
-  assign dram   = command_i[cimc_pkg::CMD_LOAD_DRAM_LSB +: cimc_pkg::CMD_LOAD_DRAM_W];
-  assign buffer = command_i[cimc_pkg::CMD_LOAD_BUFFER_LSB +: cimc_pkg::CMD_LOAD_BUFFER_W];
-  assign bytes  = command_i[cimc_pkg::CMD_LOAD_BYTES_LSB +: cimc_pkg::CMD_LOAD_BYTES_W];
-  assign steps  = command_i[cimc_pkg::CMD_LOAD_WEIGHTS_STEPS_LSB
-                            +: cimc_pkg::CMD_LOAD_WEIGHTS_STEPS_W];
-  assign has_params = command_i[cimc_pkg::CMD_LOAD_WEIGHTS_HAS_PARAMS_LSB];
-  assign two_banks  = command_i[cimc_pkg::CMD_LOAD_WEIGHTS_PACKING_LSB
-                                +: cimc_pkg::CMD_LOAD_WEIGHTS_PACKING_W]
-                      == cimc_pkg::PACKING_BANKS;
-  assign two_a_lane = command_i[cimc_pkg::CMD_LOAD_WEIGHTS_PACKING_LSB
-                                +: cimc_pkg::CMD_LOAD_WEIGHTS_PACKING_W]
-                      == cimc_pkg::PACKING_LANES;
-  assign taps   = command_i[cimc_pkg::CMD_LOAD_TAPS_TAPS_LSB +: cimc_pkg::CMD_LOAD_TAPS_TAPS_W];
+  cimc_dma_decode #(
+    .CountBits (CountBits),
+    .WeightBits(WeightBits)
+  ) u_decode (
+    .command_i        (command_i),
+    .opcode_o         (opcode),
+    .head_beats_o     (head_beats),
+    .table_beats_o    (table_beats),
+    .weight_beats_o   (weight_beats),
+    .first_parameter_o(first_parameter),
+    .dram_beat_o      (dram_beat),
+    .buffer_beat_o    (buffer_beat),
+    .first_strobe_o   (first_strobe),
+    .last_strobe_o    (last_strobe),
+    .two_banks_o      (two_banks),
+    .first_bank_o     (first_bank),
+    .last_bank_o      (final_bank)
+  );
 
   // Fields of the running command
   logic [cimc_pkg::CMD_DMA_ANY_W-1:0] command_q;
   logic [cimc_pkg::CMD_LOAD_WEIGHTS_ROWS_W-1:0] rows;
   logic [cimc_pkg::CMD_LOAD_WEIGHTS_PACE_W-1:0] pace;
-
   assign rows = command_q[cimc_pkg::CMD_LOAD_WEIGHTS_ROWS_LSB
                           +: cimc_pkg::CMD_LOAD_WEIGHTS_ROWS_W];
   assign pace = command_q[cimc_pkg::CMD_LOAD_WEIGHTS_PACE_LSB
@@ -106,45 +92,8 @@ module cimc_dma (
   assign vector_parameter_set_o = command_q[cimc_pkg::CMD_LOAD_TAPS_PARAM_SET_LSB];
   assign command_o = command_q;
 
-  // Beats of the command that starts
-  logic [CountBits-1:0] start_beats;
-  logic [IndexBits-1:0] last_byte;   // place of the last byte in its beat
-  op_e                  start_op;
-
-  assign last_byte = dram[IndexBits-1:0] + bytes[IndexBits-1:0] - 1'b1;
-
-  always_comb begin
-    case (opcode)
-      cimc_pkg::OP_LOAD:         start_op = OpLoad;
-      cimc_pkg::OP_STORE:        start_op = OpStore;
-      cimc_pkg::OP_LOAD_WEIGHTS: start_op = OpWeights;
-      cimc_pkg::OP_LOAD_LUT:     start_op = OpLut;
-      cimc_pkg::OP_LOAD_TAPS:    start_op = OpTaps;
-      default:                   start_op = OpFetch;
-    endcase
-    case (start_op)
-      OpFetch:   start_beats = CountBits'(cimc_pkg::BlockBeats);
-      OpLut:     start_beats = CountBits'(LutBeats);
-      OpWeights: start_beats = ((CountBits'(steps) + CountBits'(BeatEntries - 1))
-                                >> $clog2(BeatEntries))
-                               + (has_params
-                                  ? CountBits'(ClusterParameterBeats)
-                                    << (cluster_shift + 8'(two_a_lane)) : '0);
-      OpTaps:    start_beats = CountBits'(taps) + CountBits'(VectorParameterBeats);
-      default:   start_beats = CountBits'(({1'b0, bytes}
-                                           + (cimc_pkg::CMD_LOAD_BYTES_W+1)'(dram[IndexBits-1:0])
-                                           + (cimc_pkg::CMD_LOAD_BYTES_W+1)'(BeatBytes - 1))
-                                          >> IndexBits);
-    endcase
-  end
-
-  logic [WeightBits-1:0] start_weights;   // weight beats
-
-  assign start_weights = WeightBits'(steps)
-                         << (8'(BankShift) + cluster_shift - 8'(two_banks));
-
   // Asking side
-  op_e                   op_q;
+  logic [cimc_pkg::CMD_OPCODE_W-1:0] op_q;
   logic [AddressBits-1:0] ask_addr_q;     // beat in DRAM, or beat in the buffer for STORE
   logic [CountBits-1:0]  ask_head_q;      // beats to ask for
   logic [WeightBits-1:0] ask_body_q;
@@ -159,8 +108,8 @@ module cimc_dma (
       ask_head_q <= '0;
       ask_body_q <= '0;
     end else if (start_i) begin
-      ask_head_q <= start_beats;
-      ask_body_q <= (start_op == OpWeights) ? start_weights : '0;
+      ask_head_q <= head_beats;
+      ask_body_q <= (opcode == cimc_pkg::OP_LOAD_WEIGHTS) ? weight_beats : '0;
     end else begin
       if (ask_head) ask_head_q <= ask_head_q - 1'b1;
       if (ask_body) ask_body_q <= ask_body_q - 1'b1;
@@ -170,9 +119,8 @@ module cimc_dma (
   always_ff @(posedge clk_i) begin
     if (start_i) begin
       command_q  <= command_i;
-      op_q       <= start_op;
-      ask_addr_q <= (start_op == OpStore) ? AddressBits'(buffer >> IndexBits)
-                                          : dram[cimc_pkg::CMD_LOAD_DRAM_W-1 : IndexBits];
+      op_q       <= opcode;
+      ask_addr_q <= (opcode == cimc_pkg::OP_STORE) ? buffer_beat : dram_beat;
       wait_q     <= '0;
     end else if (ask_head || ask_body) begin
       ask_addr_q <= ask_addr_q + 1'b1;
@@ -182,7 +130,7 @@ module cimc_dma (
     end
   end
 
-  assign buffer_re_o    = ask_head && op_q == OpStore;
+  assign buffer_re_o    = ask_head && op_q == cimc_pkg::OP_STORE;
   assign buffer_raddr_o = {ask_addr_q[cimc_pkg::ActivationAddressBits-IndexBits-1:0],
                            {IndexBits{1'b0}}};
 
@@ -205,7 +153,6 @@ module cimc_dma (
     if (stored_q) data_q <= buffer_rdata_i;
     else if (mem_rsp_valid_i) data_q <= mem_rsp_rdata_i;
   end
-
   assign data_o = data_q;
 
   // Taking side
@@ -229,8 +176,8 @@ module cimc_dma (
       take_head_q <= '0;
       take_body_q <= '0;
     end else if (start_i) begin
-      take_head_q <= start_beats;
-      take_body_q <= start_weights;
+      take_head_q <= head_beats;
+      take_body_q <= weight_beats;
     end else begin
       if (take_head) take_head_q <= take_head_q - 1'b1;
       if (take_body) take_body_q <= take_body_q - 1'b1;
@@ -239,17 +186,13 @@ module cimc_dma (
 
   always_ff @(posedge clk_i) begin
     if (start_i) begin
-      take_addr_q    <= (start_op == OpStore) ? dram[cimc_pkg::CMD_LOAD_DRAM_W-1 : IndexBits]
-                                              : AddressBits'(buffer >> IndexBits);
+      take_addr_q    <= (opcode == cimc_pkg::OP_STORE) ? dram_beat : buffer_beat;
       first_q        <= 1'b1;
-      first_strobe_q <= {BeatBytes{1'b1}} << dram[IndexBits-1:0];
-      last_strobe_q  <= {BeatBytes{1'b1}} >> ~last_byte;
+      first_strobe_q <= first_strobe;
+      last_strobe_q  <= last_strobe;
       taken_q        <= '0;
-      parameters_q   <= (start_op == OpWeights)
-                        ? CountBits'(first_cluster) * CountBits'(ClusterParameterBeats) : '0;
-      table_beats_q  <= (start_op == OpTaps)
-                        ? CountBits'(taps)
-                        : (CountBits'(steps) + CountBits'(BeatEntries - 1)) >> $clog2(BeatEntries);
+      parameters_q   <= first_parameter;
+      table_beats_q  <= table_beats;
     end else if (take_head) begin
       take_addr_q  <= take_addr_q + 1'b1;
       first_q      <= 1'b0;
@@ -258,7 +201,8 @@ module cimc_dma (
     end
   end
 
-  assign table_we = take_head && (op_q == OpWeights || op_q == OpTaps) && table_beats_q != '0;
+  assign table_we = take_head && table_beats_q != '0
+                    && (op_q == cimc_pkg::OP_LOAD_WEIGHTS || op_q == cimc_pkg::OP_LOAD_TAPS);
 
   always_comb begin
     strobe = '1;
@@ -267,30 +211,30 @@ module cimc_dma (
   end
 
   assign index_o          = cimc_pkg::TableIndexBits'(taken_q);
-  assign instruction_we_o = take_head && op_q == OpFetch;
-  assign lut_we_o         = take_head && op_q == OpLut;
-  assign step_we_o        = table_we && op_q == OpWeights;
-  assign parameter_we_o   = take_head && op_q == OpWeights && table_beats_q == '0;
+  assign instruction_we_o = take_head && op_q == cimc_pkg::OP_FETCH;
+  assign lut_we_o         = take_head && op_q == cimc_pkg::OP_LOAD_LUT;
+  assign step_we_o        = table_we && op_q == cimc_pkg::OP_LOAD_WEIGHTS;
+  assign parameter_we_o   = take_head && op_q == cimc_pkg::OP_LOAD_WEIGHTS && table_beats_q == '0;
   assign step_index_o     = cimc_pkg::StepIndexBits'(
                               command_q[cimc_pkg::CMD_LOAD_WEIGHTS_STEP_BASE_LSB
                                         +: cimc_pkg::CMD_LOAD_WEIGHTS_STEP_BASE_W])
                             + cimc_pkg::StepIndexBits'(taken_q << $clog2(BeatEntries));
 
-  assign tap_we_o         = table_we && op_q == OpTaps;
-  assign vector_parameter_we_o = take_head && op_q == OpTaps && table_beats_q == '0;
+  assign tap_we_o         = table_we && op_q == cimc_pkg::OP_LOAD_TAPS;
+  assign vector_parameter_we_o = take_head && op_q == cimc_pkg::OP_LOAD_TAPS && table_beats_q == '0;
   assign tap_index_o      = cimc_pkg::VectorTapBits'(
                               command_q[cimc_pkg::CMD_LOAD_TAPS_BASE_LSB
                                         +: cimc_pkg::CMD_LOAD_TAPS_BASE_W])
                             + cimc_pkg::VectorTapBits'(taken_q);
 
-  assign buffer_we_o    = take_head && op_q == OpLoad;
+  assign buffer_we_o    = take_head && op_q == cimc_pkg::OP_LOAD;
   assign buffer_waddr_o = {take_addr_q[cimc_pkg::ActivationAddressBits-IndexBits-1:0],
                            {IndexBits{1'b0}}};
   assign buffer_wstrb_o = strobe;
 
   always_comb begin
-    mem_req_we_o    = take_head && op_q == OpStore;
-    mem_req_valid_o = mem_req_we_o || ask_body || (ask_head && op_q != OpStore);
+    mem_req_we_o    = take_head && op_q == cimc_pkg::OP_STORE;
+    mem_req_valid_o = mem_req_we_o || ask_body || (ask_head && op_q != cimc_pkg::OP_STORE);
     mem_req_addr_o  = mem_req_we_o ? take_addr_q : ask_addr_q;
     mem_req_wdata_o = data_q;
     mem_req_wstrb_o = strobe;
@@ -310,10 +254,9 @@ module cimc_dma (
   always_ff @(posedge clk_i) begin
     if (start_i) begin
       two_banks_q  <= two_banks;
-      bank_q       <= cimc_pkg::BankBits'(first_cluster << BankShift);
-      first_bank_q <= cimc_pkg::BankBits'(first_cluster << BankShift);
-      last_bank_q  <= cimc_pkg::BankBits'(((first_cluster + (8'd1 << cluster_shift)) << BankShift)
-                                          - 8'd1);
+      bank_q       <= first_bank;
+      first_bank_q <= first_bank;
+      last_bank_q  <= final_bank;
       row_q  <= cimc_pkg::BankRowBits'(command_i[cimc_pkg::CMD_LOAD_WEIGHTS_ROW_BASE_LSB
                                                  +: cimc_pkg::CMD_LOAD_WEIGHTS_ROW_BASE_W]);
     end else if (take_body) begin
@@ -331,19 +274,25 @@ module cimc_dma (
     else if (rows_left_q != '0) rows_left_q <= rows_left_q - 1'b1;
   end
 
-  assign done_o = (take_head && last_head && op_q != OpWeights)
+  assign done_o = (take_head && last_head && op_q != cimc_pkg::OP_LOAD_WEIGHTS)
                || rows_left_q == cimc_pkg::CMD_LOAD_WEIGHTS_ROWS_W'(1);
-  assign fetch_done_o = done_o && op_q == OpFetch;
+  assign fetch_done_o = done_o && op_q == cimc_pkg::OP_FETCH;
 
 `ifdef CIMC_ASSERT
+  logic [cimc_pkg::CMD_LOAD_BYTES_W-1:0] bytes;
+  logic [IndexBits-1:0]                  dram, buffer;   // places in a beat
+
+  assign bytes  = command_i[cimc_pkg::CMD_LOAD_BYTES_LSB +: cimc_pkg::CMD_LOAD_BYTES_W];
+  assign dram   = command_i[cimc_pkg::CMD_LOAD_DRAM_LSB +: IndexBits];
+  assign buffer = command_i[cimc_pkg::CMD_LOAD_BUFFER_LSB +: IndexBits];
+
   always @(posedge clk_i) begin
-    if (start_i && (start_op == OpLoad || start_op == OpStore)
-        && (dram[IndexBits-1:0] != buffer[IndexBits-1:0] || bytes == '0)) begin
-      $fatal(1, "%m: %0d bytes at %0h and %0h: empty, or different modulo a beat",
-             bytes, dram, buffer);
+    if (start_i && (opcode == cimc_pkg::OP_LOAD || opcode == cimc_pkg::OP_STORE)
+        && (dram != buffer || bytes == '0)) begin
+      $fatal(1, "%m: %0d bytes from %0d to %0d of a beat: none, or elsewhere", bytes, dram, buffer);
     end
     if (ask_body && pace == '0) $fatal(1, "%m: LOAD_WEIGHTS with pace 0");
-    if (start_i && start_op == OpTaps && taps == '0) $fatal(1, "%m: LOAD_TAPS without taps");
+    if (start_i && opcode == cimc_pkg::OP_LOAD_TAPS && table_beats == '0) $fatal(1, "%m: no taps");
     if (mem_rsp_valid_i && stored_q) $fatal(1, "%m: data from both sides");
   end
 `endif
