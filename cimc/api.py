@@ -44,6 +44,7 @@ def compile(
     min_snr: float | None = None,
     target_sqnr: float | None = None,
     choices: Sequence[str] = (),
+    bits: Sequence[int] = (),
     minimise: str = "cycles",
     progress: Callable[[str], None] | None = None,
     after_pass: Sequence[AfterPass] = (),
@@ -66,6 +67,7 @@ def compile(
             its sums have this predicted signal to noise, in dB.
         target_sqnr: the same such that the outputs have this one against the float network.
         choices: multipliers to choose from (default: all listed ones that the target can have).
+        bits: of weights and activations to choose from as well, 2..8 (default: as they are).
         minimise: what a choice makes small: "cycles", or "exact-macs", multiply-accumulates with
             exact products, then cycles.
         progress: called with a line of text before each step.
@@ -88,7 +90,9 @@ def compile(
     if verify_each:
         one = {name: array[:1] for name, array in given.arrays.items()}
         observers.append(MeaningChecker(ctx.weights, one))
-    options = Options(multiplier, repair, min_snr, target_sqnr, tuple(choices), minimise)
+    options = Options(
+        multiplier, repair, min_snr, target_sqnr, tuple(choices), tuple(bits), minimise
+    )
     return CompiledModel(compile_network(imported, ctx, options, observers, say))
 
 

@@ -23,7 +23,7 @@ from figures import machine, table
 import cimc
 from cimc import targets
 from cimc.cli.progress import Progress
-from cimc.passes.choose_plan import usable
+from cimc.passes.chooser import usable
 
 HEADER = ("network", "plan", "layers by multiplier", "top-1 %", "interval", "agreement %")
 HEADER += ("SQNR dB", "cycles", "uniform dB", "uniform cycles")

@@ -32,6 +32,7 @@ from cimc.frontend.data import load_calibration
 from cimc.passes.choose_trial import Trial, decibels
 from cimc.passes.context import CimContext
 from cimc.passes.pipeline import PASSES, PIPELINE
+from cimc.passes.plan_search import Choice
 from cimc.passes.repair_streams import exact_twin
 from cimc.passes.sampled_layers import every_other, sampled_layers
 
@@ -97,8 +98,8 @@ def bench_networks(network: str) -> dict[str, Any]:
     inputs = Preprocess.read(preprocess_path(MODELS / f"{network}.onnx"))(pixels)
     found: list[dict[str, Any]] = []
     for name in names():
-        plan = dict.fromkeys([layer.name for layer in trial.layers], name)
-        added = sum(trial.reaching(layer, name) for layer in trial.layers)
+        plan = dict.fromkeys([layer.name for layer in trial.layers], Choice(name))
+        added = sum(trial.reaching(layer, Choice(name)) for layer in trial.layers)
         noise = {
             "predicted": trial.exact_noise + added,
             "held out": trial.planned_noise(plan),

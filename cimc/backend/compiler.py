@@ -138,8 +138,9 @@ class Options:
     min_snr: float | None = None
     target_sqnr: float | None = None
     choices: tuple[str, ...] = ()
+    bits: tuple[int, ...] = ()
     minimise: str = "cycles"
-    """The four of the pass `choose-plan`."""
+    """The five of the pass `choose-plan`."""
 
     @property
     def repair_level(self) -> str:
@@ -158,6 +159,7 @@ def pipeline_until(stage: str, options: Options) -> list[ModulePass]:
             "min_snr": options.min_snr,
             "target_sqnr": options.target_sqnr,
             "choices": options.choices,
+            "bits": options.bits,
             "minimise": options.minimise,
             "repair": options.repair_level,
         },

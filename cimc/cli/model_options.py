@@ -42,7 +42,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_choice_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
-        "choosing the cheapest multiplier of each layer that the plan leaves open"
+        "choosing the cheapest multiplier and bits of each layer that the plan leaves open"
     )
     group.add_argument(
         "--min-snr", type=float, metavar="DB", help="such that every layer has this predicted SNR"
@@ -61,6 +61,13 @@ def _add_choice_options(parser: argparse.ArgumentParser) -> None:
         help="multipliers to choose from, with commas (all that the target can have)",
     )
     group.add_argument(
+        "--bits",
+        type=numbers,
+        default=(),
+        metavar="LIST",
+        help="of weights and of activations to choose from, too, such as 4,6,8 (as they are)",
+    )
+    group.add_argument(
         "--minimise",
         choices=COSTS,
         default="cycles",
@@ -73,16 +80,31 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
+def numbers(text: str) -> tuple[int, ...]:
+    """Numbers between commas."""
+    return tuple(map(positive, names(text)))
+
+
 def choice_of(args: argparse.Namespace) -> dict[str, Any]:
     """Arguments of `compile` about multipliers, repair and choices."""
     chooses = args.min_snr is not None or args.target_sqnr is not None
-    if args.choices and not chooses:
-        raise UsageError("--choices: say what to keep with --min-snr or --target-sqnr")
+    for name in ("choices", "bits"):
+        if getattr(args, name) and not chooses:
+            raise UsageError(f"--{name}: say what to keep with --min-snr or --target-sqnr")
     if chooses and args.multiplier:
         raise UsageError(
             "--multiplier is for all layers; give --choices, or fix layers in a --plan"
         )
-    fields = ("multiplier", "repair", "plan", "min_snr", "target_sqnr", "choices", "minimise")
+    fields = (
+        "minimise",
+        "multiplier",
+        "repair",
+        "plan",
+        "min_snr",
+        "target_sqnr",
+        "choices",
+        "bits",
+    )
     return {name: getattr(args, name) for name in fields}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import highspy
 
@@ -24,15 +25,21 @@ class Candidate:
     """Share of the budget that it uses up."""
     kind: str = ""
     """What it needs in silicon, where that has to be shared."""
+    label: int = 0
+    """What layers that are tied to each other have in common."""
 
 
 def assign(
-    layers: Sequence[Sequence[Candidate]], budget: float | None = None, kinds: int | None = None
+    layers: Sequence[Sequence[Candidate]],
+    budget: float | None = None,
+    kinds: int | None = None,
+    tied: Sequence[Sequence[int]] = (),
 ) -> list[int] | None:
     """For each layer the index of its candidate; None when none keeps the limits.
 
     The noise of all adds up to `budget` at most, and there are at most `kinds` different kinds but
-    "". Costs are least, one after the other; last the noise.
+    "". Each group of `tied` layers, by index, has candidates of one label. Costs are least, one
+    after the other; last the noise.
     """
     if not layers or not all(layers):
         return None if layers else []
@@ -41,6 +48,8 @@ def assign(
         program.limit([c.noise / budget for each in layers for c in each], 1.0)
     if kinds is not None:
         program.limit_kinds(layers, kinds)
+    for group in tied:
+        program.tie(layers, group)
     ranks = len(layers[0][0].costs)
     goals = [[c.costs[rank] for each in layers for c in each] for rank in range(ranks)]
     goals.append([c.noise for each in layers for c in each])
@@ -61,13 +70,12 @@ class _Program:
         self.sizes = [len(each) for each in layers]
         self.count = sum(self.sizes)
         self.found: list[float] = []
-        first = 0
+        self.starts = [sum(self.sizes[:layer]) for layer in range(len(self.sizes))]
         for _ in range(self.count):
             self.solver.addBinary()
-        for size in self.sizes:
+        for first, size in zip(self.starts, self.sizes, strict=True):
             own = list(range(first, first + size))
             self.solver.addRow(1.0, 1.0, size, own, [1.0] * size)
-            first += size
 
     def limit(self, figures: Sequence[float], most: float) -> None:
         """The chosen `figures` add up to `most` at most."""
@@ -87,6 +95,19 @@ class _Program:
                 self.solver.addRow(-highspy.kHighsInf, 0.0, 2, *row)
         used = list(known.values())
         self.solver.addRow(-highspy.kHighsInf, float(most), len(used), used, [1.0] * len(used))
+
+    def tie(self, layers: Sequence[Sequence[Candidate]], group: Sequence[int]) -> None:
+        """The layers of `group` choose candidates of the same label: each as the one before."""
+        labels = {c.label for layer in group for c in layers[layer]}
+        for pair in pairwise(group):
+            for label in sorted(labels):
+                columns: list[int] = []
+                signs: list[float] = []
+                for layer, sign in zip(pair, (1.0, -1.0), strict=True):
+                    own = [i for i, c in enumerate(layers[layer]) if c.label == label]
+                    columns += [self.starts[layer] + i for i in own]
+                    signs += [sign] * len(own)
+                self.solver.addRow(0.0, 0.0, len(columns), columns, signs)
 
     def minimise(self, figures: Sequence[float]) -> bool:
         """Make the sum of chosen `figures` least, and keep it so; False when nothing is feasible.
@@ -113,5 +134,4 @@ class _Program:
 
     def chosen(self) -> list[int]:
         """Of each layer the candidate within it."""
-        starts = [sum(self.sizes[:layer]) for layer in range(len(self.sizes))]
-        return [i - start for i, start in zip(self.taken(), starts, strict=True)]
+        return [i - start for i, start in zip(self.taken(), self.starts, strict=True)]

@@ -1,10 +1,11 @@
-"""`choose-plan`: the cheapest multiplier of each layer that keeps an error limit.
+"""`choose-plan`: the cheapest multiplier and bits of each layer that keep an error limit.
 
-The network is quantised on the side, with exact products. There the closed form gives the signal to
-noise of each layer under every choice (`cimc.cost.error_model`), and for a limit on the outputs one
-run a layer tells how much of its error reaches them (`cimc.passes.sensitivity`). Integer programs
-find what costs the fewest cycles by the exact estimate, among equals the fewest rows or gates, then
-the least noise (`cimc.passes.plan_search`).
+The network is quantised on the side, with exact products and the most bits. There the closed form
+gives the signal to noise of each layer under every choice (`cimc.cost.error_model`), and for a
+limit on the outputs one run a layer, and for each of its bits, tells how much of its error reaches
+them (`cimc.passes.sensitivity`). Integer programs find what costs the fewest cycles by the exact
+estimate, among equals the fewest rows or gates, then the least noise (`cimc.passes.plan_search`).
+Layers that read one tensor get the same bits of activations.
 
 The plan then holds for calibration images: it is repaired on the side too, and while the outputs on
 images that repair was not fitted to miss the limit, it is chosen again with that much less noise.
@@ -13,7 +14,6 @@ images that repair was not fitted to miss the limit, it is chosen again with tha
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from xdsl.context import Context
@@ -21,17 +21,14 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from cimc.diagnostics import InvalidInput
-from cimc.dialects.nn import WeightedOp
 from cimc.multipliers import get as get_multiplier
-from cimc.multipliers import names as listed_names
 from cimc.passes.choose_trial import Trial, decibels
+from cimc.passes.chooser import Chooser, usable
 from cimc.passes.context import cim_context
-from cimc.passes.depthwise import VECTOR_MULTIPLIER, suits_vector_unit
 from cimc.passes.machine_costs import ExactMacs, MachineCosts
-from cimc.passes.plan import Plan, named_layers
-from cimc.passes.plan_search import PlanCosts, PlanSearch
+from cimc.passes.plan import BITS, LayerPlan, Plan, named_layers
+from cimc.passes.plan_search import Choice, PlanSearch
 from cimc.passes.repair import LEVELS
-from cimc.targets import Target
 
 COSTS = ("cycles", "exact-macs")
 ROUNDS = 6
@@ -48,6 +45,7 @@ class Chosen:
     target_sqnr_db: float | None = None
     minimised: str | None = None
     choices: list[str] = field(default_factory=list[str])
+    bits: list[int] = field(default_factory=list[int])
     exact_sqnr_db: float | None = None
     """With exact products: the most that a choice can reach."""
     predicted_sqnr_db: float | None = None
@@ -63,12 +61,14 @@ class ChoosePlanPass(ModulePass):
 
     Does nothing unless `min_snr` (dB, of every layer's sums) or `target_sqnr` (dB, of all outputs
     against the float network) is given. `choices` are the multipliers to choose from, by default
-    all listed ones that the target can compute with; `repair` is the level that will follow.
+    all listed ones that the target can compute with; `bits` are those of weights and activations to
+    choose from, without any they stay as they are; `repair` is the level that will follow.
     `minimise` is "cycles", or "exact-macs": multiply-accumulates with exact products, then cycles;
     with that, depthwise convolutions may leave the vector unit.
 
     Raises:
-        InvalidInput: there is no calibration data, or nothing keeps the limits.
+        InvalidInput: there is no calibration data, bits are out of 2..8, or nothing keeps the
+            limits.
     """
 
     name = "choose-plan"
@@ -76,6 +76,7 @@ class ChoosePlanPass(ModulePass):
     min_snr: float | None = None
     target_sqnr: float | None = None
     choices: tuple[str, ...] = ()
+    bits: tuple[int, ...] = ()
     repair: str = "channels"
     minimise: str = "cycles"
 
@@ -89,6 +90,9 @@ class ChoosePlanPass(ModulePass):
             raise InvalidInput(
                 f"{self.name}: minimise must be one of {', '.join(COSTS)}, got '{self.minimise}'"
             )
+        for bits in self.bits:
+            if bits not in BITS:
+                raise InvalidInput(f"{self.name}: bits must be from 2 to 8, got {bits}")
         if self.min_snr is None and self.target_sqnr is None:
             return
         context = cim_context(ctx)
@@ -101,10 +105,10 @@ class ChoosePlanPass(ModulePass):
         for name in names:
             get_multiplier(name).check_zero()
         context.plan.check(name for name, _ in named_layers(op))
-        trial = Trial(context, op, self.repair)
+        trial = Trial(context, op, self.repair, self.bits)
         vector = () if self.minimise == "cycles" else names
         chooser = Chooser(context.plan, context.target, trial, tuple(names), tuple(vector))
-        machine = MachineCosts(trial.ctx, trial.exact, chooser.open)
+        machine = MachineCosts(trial.precisions, chooser.open)
         costs = machine if self.minimise == "cycles" else ExactMacs(machine)
         if self.target_sqnr is None:
             picked, found = cheapest(chooser.search(costs, self.min_snr)), Chosen()
@@ -112,119 +116,20 @@ class ChoosePlanPass(ModulePass):
             sensitivity = trial.sensitivities(chooser.snr_db)
             search = chooser.search(costs, self.min_snr, sensitivity)
             picked, found = within(trial, search, self.target_sqnr)
-        context.plan = completed(context.plan, picked)
+        context.plan = Plan(
+            tuple(LayerPlan(node, *choice) for node, choice in picked.items()), context.plan.source
+        )
         context.chosen = replace(
-            found, min_snr_db=self.min_snr, minimised=self.minimise, choices=list(names)
+            found,
+            min_snr_db=self.min_snr,
+            minimised=self.minimise,
+            choices=list(names),
+            bits=sorted(trial.precisions.choices),
         )
 
 
-def completed(plan: Plan, multipliers: Mapping[str, str]) -> Plan:
-    """`plan` with a multiplier for each layer, by node."""
-    layers = (
-        replace(plan.layer(node), node=node, multiplier=name) for node, name in multipliers.items()
-    )
-    return Plan(tuple(layers), plan.source)
-
-
-def usable(target: Target) -> list[str]:
-    """Listed multipliers that `target` can compute with and that keep zeros."""
-    listed = (get_multiplier(name) for name in listed_names())
-    return [each.name for each in listed if target.array in each.arrays and each.keeps_zero()]
-
-
-class Chooser:
-    """What the layers of one network may have, and the errors that are predicted for it."""
-
-    def __init__(
-        self,
-        plan: Plan,
-        target: Target,
-        trial: Trial,
-        names: tuple[str, ...],
-        vector: tuple[str, ...] = (),
-    ):
-        """`names` are the choices of layers that `plan` leaves open.
-
-        `vector` are those of layers of the vector unit, beside what it has itself.
-        """
-        self.plan, self.target, self.trial, self.names = plan, target, trial, names
-        self.vector = tuple(dict.fromkeys((VECTOR_MULTIPLIER, *vector)))
-        self.open = {name: self.allowed(name, op) for name, op in named_layers(trial.exact)}
-        self.snr_db = {
-            layer.name: {m: layer.predicted_snr_db(m) for m in self.open[layer.name]}
-            for layer in trial.layers
-        }
-
-    def allowed(self, name: str, layer: WeightedOp) -> tuple[str, ...]:
-        """Multipliers that a layer may have."""
-        fixed = self.plan.layer(name).multiplier
-        if fixed is not None:
-            return (fixed,)
-        if suits_vector_unit(layer, self.target.geometry):
-            return self.vector
-        return self.names
-
-    def with_floor(self, floor: float | None) -> dict[str, list[str]]:
-        """By layer the choices with a predicted signal to noise of `floor` dB at least.
-
-        What the plan says stays, whatever it gives.
-
-        Raises:
-            InvalidInput: a layer has none.
-        """
-        found: dict[str, list[str]] = {}
-        for node, known in self.snr_db.items():
-            if self.plan.layer(node).multiplier is not None:
-                found[node] = list(known)
-                continue
-            kept = [m for m, db in known.items() if floor is None or db is None or db >= floor]
-            if not kept:
-                best = max(known, key=lambda m: known[m] or math.inf)
-                raise InvalidInput(
-                    f"layer '{node}': no choice has a predicted signal to noise of {floor:g} dB; "
-                    f"the best, '{best}', has {known[best]:.1f} dB; allow 'exact', or a lower "
-                    "--min-snr"
-                )
-            found[node] = kept
-        return found
-
-    def noise(self, node: str, multiplier: str) -> float:
-        """Predicted noise to signal of the sums."""
-        db = self.snr_db[node][multiplier]
-        return 0.0 if db is None else 10 ** (-db / 10)
-
-    def on_vector_unit(self, node: str, multiplier: str) -> bool:
-        """A choice that needs no multiplier of the array."""
-        return multiplier == VECTOR_MULTIPLIER and self.open[node] == self.vector
-
-    def search(
-        self,
-        costs: PlanCosts,
-        floor: float | None = None,
-        sensitivity: Mapping[str, float] | None = None,
-    ) -> PlanSearch:
-        """Of the choices above `floor` dB; noise is that of the outputs with a `sensitivity`.
-
-        Where multipliers are built in, it has one, unless the plan has more: a further bank group
-        takes lanes from all layers, so it never saves cycles.
-        """
-        kept = self.with_floor(floor)
-        part = dict.fromkeys(kept, 1.0) if sensitivity is None else sensitivity
-        noise = {
-            node: {name: part.get(node, 0.0) * self.noise(node, name) for name in names}
-            for node, names in kept.items()
-        }
-        shared = {
-            node: [name for name in names if not self.on_vector_unit(node, name)]
-            for node, names in kept.items()
-        }
-        fixed = {layer.multiplier for layer in self.plan.layers} - {None}
-        kinds = max(1, len(fixed)) if self.target.multipliers else None
-        return PlanSearch(noise, costs, shared, kinds)
-
-
-def cheapest(search: PlanSearch, budget: float | None = None) -> dict[str, str]:
-    """Multipliers by node.
+def cheapest(search: PlanSearch, budget: float | None = None) -> dict[str, Choice]:
+    """Choices by node.
 
     Raises:
         InvalidInput: nothing keeps the limits.
@@ -237,7 +142,9 @@ def cheapest(search: PlanSearch, budget: float | None = None) -> dict[str, str]:
     return found
 
 
-def within(trial: Trial, search: PlanSearch, target_sqnr: float) -> tuple[dict[str, str], Chosen]:
+def within(
+    trial: Trial, search: PlanSearch, target_sqnr: float
+) -> tuple[dict[str, Choice], Chosen]:
     """The cheapest choices with which the outputs have `target_sqnr` dB, tried.
 
     Raises:

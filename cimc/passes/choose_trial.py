@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -13,12 +12,12 @@ from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 
 from cimc.interp.nn import main_function, run
-from cimc.passes.assign_multiplier import AssignMultiplierPass
-from cimc.passes.assign_precision import AssignPrecisionPass
 from cimc.passes.calibrate import calibration_arrays
 from cimc.passes.context import CimContext
-from cimc.passes.plan import Plan, named_layers
-from cimc.passes.quantise import QuantisePass
+from cimc.passes.operands import Operands
+from cimc.passes.plan import named_layers
+from cimc.passes.plan_search import Bits, Choice, Choices
+from cimc.passes.precisions import Precisions
 from cimc.passes.repair import HOLD_OUT, RepairPass
 from cimc.passes.sampled_layers import SampledLayer, affordable, sampled_layers
 from cimc.passes.sensitivity import WholeRun, layer_error, noise_to_signal
@@ -30,7 +29,7 @@ SENSE_PRODUCTS, SENSE_IMAGES = 4e10, (4, 32)
 HELD_PRODUCTS, HELD_IMAGES = 1e10, (4, 64)
 """Of the run of a trial."""
 REFERENCE_SNR_DB = 25.0
-"""Sensitivities are measured with the multiplier that is nearest to it: small, but no rounding."""
+"""Sensitivities are measured with the choice that is nearest to it: small, but no rounding."""
 
 Images = Mapping[str, NDArray[Any]]
 
@@ -38,15 +37,16 @@ Images = Mapping[str, NDArray[Any]]
 class Trial:
     """One network, as floats and with exact products."""
 
-    def __init__(self, ctx: CimContext, module: ModuleOp, repair: str):
-        """Of calibrated float `module`; nothing of it or of `ctx` changes."""
+    def __init__(self, ctx: CimContext, module: ModuleOp, repair: str, bits: Sequence[int] = ()):
+        """Of calibrated float `module`; nothing of it or of `ctx` changes.
+
+        `bits` are those to choose from; with exact products every layer has the most of them.
+        """
         self.ctx, self.repair = ctx.scratch(), repair
-        bits = (replace(layer, multiplier=None) for layer in ctx.plan.layers)
-        self.ctx.plan = Plan(tuple(bits), ctx.plan.source)
-        self.real, self.exact = module.clone(), module.clone()
-        AssignPrecisionPass().apply(self.ctx, self.exact)
-        AssignMultiplierPass("exact").apply(self.ctx, self.exact)
-        QuantisePass().apply(self.ctx, self.exact)
+        self.ctx.plan = ctx.plan
+        self.real = module.clone()
+        self.precisions = Precisions(self.ctx, self.real, bits)
+        self.exact = self.precisions.module(self.precisions.finest)
         self.images = calibration_arrays(self.ctx, main_function(self.exact))
         self.count = min(len(array) for array in self.images.values())
 
@@ -70,27 +70,44 @@ class Trial:
         )
         return real, codes
 
-    def reaching(self, layer: SampledLayer, multiplier: str) -> float:
-        """Noise to signal of the outputs when only `layer` has `multiplier`, corrected."""
+    def operands(self, node: str, bits: Bits) -> Operands | None:
+        """What a layer multiplies with `bits`; None where it does in the exact network, too."""
+        finest = bits == self.precisions.finest[node]
+        return None if finest else self.precisions.operands(node, bits)
+
+    def predicted_snr_db(self, layer: SampledLayer, choice: Choice) -> float | None:
+        """Of the sums of `layer` against the exact ones; None without an error."""
+        given = self.operands(layer.name, choice.bits)
+        return layer.predicted_snr_db(choice.multiplier, given)
+
+    def reaching(self, layer: SampledLayer, choice: Choice) -> float:
+        """Noise to signal of the outputs when only `layer` has `choice`, corrected."""
         real, codes = self.runs
-        error = layer_error(layer, codes.values[layer.layer.x], multiplier, self.ctx.weights)
+        given = self.operands(layer.name, choice.bits)
+        x = codes.values[layer.layer.x]
+        error = layer_error(layer, x, choice.multiplier, self.ctx.weights, given)
         return real.noise(dict(named_layers(self.real))[layer.name].y, error)
 
-    def sensitivities(self, snr_db: Mapping[str, Mapping[str, float | None]]) -> dict[str, float]:
-        """Noise to signal of the outputs over that of the sums, for each layer by node.
+    def sensitivities(
+        self, snr_db: Mapping[str, Mapping[Choice, float | None]]
+    ) -> dict[str, dict[Bits, float]]:
+        """Noise to signal of the outputs over that of the sums, for each layer by node, and bits.
 
-        `snr_db` is what each layer can have, by multiplier; layers that can only be exact are left
-        out.
+        `snr_db` is what each layer can have, by choice; what can only be exact is left out.
         """
-        found: dict[str, float] = {}
+        found: dict[str, dict[Bits, float]] = {}
         for layer in self.layers:
-            known = {m: db for m, db in snr_db.get(layer.name, {}).items() if db is not None}
-            if not known:
-                continue
-            reference = min(known, key=lambda m: abs(known[m] - REFERENCE_SNR_DB))
-            measured = layer.measured_snr_db(reference)
-            assert measured is not None
-            found[layer.name] = self.reaching(layer, reference) * 10 ** (measured / 10)
+            known = snr_db.get(layer.name, {})
+            for bits in dict.fromkeys(choice.bits for choice in known):
+                own = {c: db for c, db in known.items() if c.bits == bits and db is not None}
+                if not own:
+                    continue
+                reference = min(own, key=lambda c: abs(own[c] - REFERENCE_SNR_DB))
+                given = self.operands(layer.name, bits)
+                measured = layer.measured_snr_db(reference.multiplier, given)
+                assert measured is not None
+                noise = self.reaching(layer, reference) * 10 ** (measured / 10)
+                found.setdefault(layer.name, {})[bits] = noise
         return found
 
     @cached_property
@@ -105,11 +122,12 @@ class Trial:
         """Noise to signal of the outputs with exact products."""
         return self.noise(self.exact, self.ctx, self.held)
 
-    def planned_noise(self, multipliers: Mapping[str, str], images: Images | None = None) -> float:
-        """The same with a multiplier for each layer, by node, repaired; on `images` if given."""
-        module = self.exact.clone()
+    def planned_noise(self, plan: Choices, images: Images | None = None) -> float:
+        """The same with a choice for each layer, by node, repaired; on `images` if given."""
+        bits = {node: choice.bits for node, choice in plan.items()}
+        module = self.precisions.module(bits).clone()
         for name, layer in named_layers(module):
-            layer.multiplier = StringAttr(multipliers[name])
+            layer.multiplier = StringAttr(plan[name].multiplier)
         own = self.ctx.scratch()
         RepairPass(self.repair).apply(own, module)
         return self.noise(module, own, images or self.held)

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 
 from cimc.diagnostics import node_names
 from cimc.dialects.cim import LayerOp
-from cimc.dialects.nn import operand_bits
 from cimc.multipliers import get as get_multiplier
-from cimc.passes.context import CimContext
 from cimc.passes.depthwise import VECTOR_MULTIPLIER, suits_vector_unit
 from cimc.passes.pipeline import PASSES, PIPELINE
 from cimc.passes.plan import named_layers
-from cimc.passes.plan_search import Choices, LayerCosts
+from cimc.passes.plan_search import Choice, Choices, LayerCosts
+from cimc.passes.precisions import Precisions
 from cimc.passes.sampled_layers import layer_macs
 from cimc.passes.segments import cut
 
@@ -32,10 +30,11 @@ Counted = list[tuple[str, int]]
 class MachineCosts:
     """Cycles, then rows of the array that hold weights, or gates where multipliers are built in."""
 
-    def __init__(self, ctx: CimContext, exact: ModuleOp, choices: Mapping[str, tuple[str, ...]]):
-        """For the quantised network `exact`; `choices` of each layer by node. Neither changes."""
-        self.ctx, self.exact, self.choices = ctx, exact, choices
-        self.layers = dict(named_layers(exact))
+    def __init__(self, precisions: Precisions, choices: Mapping[str, Sequence[Choice]]):
+        """For the network of `precisions`; `choices` of each layer by node."""
+        self.precisions, self.choices = precisions, choices
+        self.ctx = precisions.ctx
+        self.layers = dict(named_layers(precisions.module(precisions.finest)))
         self.known: dict[tuple[Configuration, ...], Counted] = {}
 
     def total(self, plan: Choices) -> tuple[float, ...]:
@@ -47,27 +46,34 @@ class MachineCosts:
         """Cycles of a layer and of what follows, to the end of the next one; rows or gates."""
         return NearbyCosts(self, dict(plan))
 
-    def configuration(self, node: str, multiplier: str) -> Configuration:
-        """What cycles depend on: unit, rows and reads."""
-        layer = self.layers[node]
-        if multiplier == VECTOR_MULTIPLIER and suits_vector_unit(layer, self.ctx.target.geometry):
-            return (0,)
-        if self.ctx.target.multipliers:
-            return (1,)
-        config = get_multiplier(multiplier).array_config(*operand_bits(layer))
-        return 1, config.rows, config.reads
+    def key(self, node: str, choice: Choice) -> Hashable:
+        """What cycles depend on, and rows or gates."""
+        return self.configuration(node, choice), self.size(node, choice)
 
-    def size(self, node: str, multiplier: str) -> int:
+    def configuration(self, node: str, choice: Choice) -> Configuration:
+        """What cycles depend on: unit, bits, rows and reads."""
+        if self.on_vector_unit(node, choice):
+            return 0, *choice.bits
+        if self.ctx.target.multipliers:
+            return 1, *choice.bits
+        bits = self.precisions.operands(node, choice.bits).bits
+        config = get_multiplier(choice.multiplier).array_config(*bits)
+        return 1, *choice.bits, config.rows, config.reads
+
+    def on_vector_unit(self, node: str, choice: Choice) -> bool:
+        """No multiplier of the array is used."""
+        suits = suits_vector_unit(self.layers[node], self.ctx.target.geometry)
+        return suits and choice.multiplier == VECTOR_MULTIPLIER
+
+    def size(self, node: str, choice: Choice) -> int:
         """Rows or gates of a layer; nothing on the vector unit."""
-        unit, *shape = self.configuration(node, multiplier)
-        if unit == 0:
+        if self.on_vector_unit(node, choice):
             return 0
-        layer = self.layers[node]
-        if shape:
-            return math.prod(layer.weights.shape) * shape[0]
-        bits = operand_bits(layer)
-        gates = get_multiplier(multiplier).gates(*bits)
-        return gates or get_multiplier(LOGIC).gates(*bits) or 0
+        bits = self.precisions.operands(node, choice.bits).bits
+        multiplier = get_multiplier(choice.multiplier)
+        if self.ctx.target.multipliers:
+            return multiplier.gates(*bits) or get_multiplier(LOGIC).gates(*bits) or 0
+        return math.prod(self.layers[node].weights.shape) * multiplier.array_config(*bits).rows
 
     def counted(self, plan: Choices) -> Counted:
         """Cycles of every layer of the network with `plan`."""
@@ -78,11 +84,13 @@ class MachineCosts:
 
     def compiled(self, plan: Choices) -> Iterator[tuple[str, int]]:
         """Schedule the network; what is behind the last layer has no name."""
-        module = self.exact.clone()
+        bits = {node: choice.bits for node, choice in plan.items()}
+        module = self.precisions.module(bits).clone()
         for node, layer in named_layers(module):
-            layer.multiplier = StringAttr(plan[node])
-        built = [name for node, name in plan.items() if self.configuration(node, name) != (0,)]
-        target = self.ctx.target.built_for(list(dict.fromkeys(built)))
+            layer.multiplier = StringAttr(plan[node].multiplier)
+        on_array = (each for each in plan.items() if not self.on_vector_unit(*each))
+        built = dict.fromkeys(choice.multiplier for _, choice in on_array)
+        target = self.ctx.target.built_for(list(built))
         names = PIPELINE[PIPELINE.index(FIRST) : PIPELINE.index(LAST) + 1]
         for segment in cut(module).parts:
             if segment.on_host:
@@ -101,23 +109,31 @@ class NearbyCosts:
     """Costs of single choices around `plan`: every second layer is changed at once."""
 
     machine: MachineCosts
-    plan: dict[str, str]
+    plan: dict[str, Choice]
 
-    def of(self, node: str, multiplier: str) -> tuple[float, ...]:
+    def of(self, node: str, choice: Choice) -> tuple[float, ...]:
         """Cycles from the end of what is before the layer to the end of the next one; size."""
         nodes = list(self.plan)
         at = nodes.index(node)
-        changed = {
-            other: multiplier
-            for other in nodes[at % 2 :: 2]
-            if multiplier in self.machine.choices[other]
-        }
-        counted = self.machine.counted(self.plan | changed)
-        order = {name: i for i, (name, _) in enumerate(counted)}
-        first = order[node]
-        last = order[nodes[at + 1]] if at + 1 < len(nodes) else len(counted) - 1
-        cycles = sum(count for _, count in counted[first : last + 1])
-        return float(cycles), float(self.machine.size(node, multiplier))
+        counted = self.machine.counted(self.changed(nodes[at % 2 :: 2], choice))
+        names = [name for name, _ in counted]
+        follows = nodes[at + 1] if at + 1 < len(nodes) else names[-1]
+        last = len(names) - 1 - names[::-1].index(follows)
+        cycles = sum(count for _, count in counted[names.index(node) : last + 1])
+        return float(cycles), float(self.machine.size(node, choice))
+
+    def changed(self, nodes: Sequence[str], choice: Choice) -> dict[str, Choice]:
+        """The plan with `choice` in those of `nodes` that may have it.
+
+        What else reads the same tensors then has as many bits of activations.
+        """
+        plan = self.plan | {n: choice for n in nodes if choice in self.machine.choices[n]}
+        for group in self.machine.precisions.tied:
+            moved = [node for node in group if plan[node] != self.plan[node]]
+            if moved:
+                bits = plan[moved[0]].activation_bits
+                plan |= {node: plan[node]._replace(activation_bits=bits) for node in group}
+        return plan
 
 
 def cycles_by_node(module: ModuleOp) -> Iterator[tuple[str, int]]:
@@ -149,13 +165,15 @@ class ExactMacs:
         """They add up wherever the plan is."""
         return ExactMacsNearby(self, self.machine.around(plan))
 
-    def macs(self, node: str, multiplier: str) -> int:
+    def key(self, node: str, choice: Choice) -> Hashable:
+        """Both."""
+        return self.macs(node, choice), self.machine.key(node, choice)
+
+    def macs(self, node: str, choice: Choice) -> int:
         """Of one layer and image; none where products are not exact."""
-        layer = self.machine.layers[node]
-        own, exact = (
-            get_multiplier(name).table(*operand_bits(layer)) for name in (multiplier, "exact")
-        )
-        return layer_macs(layer) if np.array_equal(own, exact) else 0
+        operands = self.machine.precisions.operands(node, choice.bits)
+        exact = operands.is_exact(choice.multiplier)
+        return layer_macs(self.machine.layers[node]) if exact else 0
 
 
 @dataclass(frozen=True)
@@ -165,6 +183,6 @@ class ExactMacsNearby:
     costs: ExactMacs
     machine: LayerCosts
 
-    def of(self, node: str, multiplier: str) -> tuple[float, ...]:
+    def of(self, node: str, choice: Choice) -> tuple[float, ...]:
         """Multiply-accumulates with exact products; figures of the machine."""
-        return (float(self.costs.macs(node, multiplier)), *self.machine.of(node, multiplier))
+        return (float(self.costs.macs(node, choice)), *self.machine.of(node, choice))

@@ -47,7 +47,7 @@ class Moments:
     tt: Floats
 
     @staticmethod
-    def of(y: Sums, t: Sums, factors: Floats) -> Moments:
+    def of(y: Sums | Floats, t: Sums, factors: Floats) -> Moments:
         """Means over the M outputs; `factors` [O] turn a sum into steps of the result."""
         a, b = y.astype(np.float64), t.astype(np.float64)
         means = [v.mean(axis=0) for v in (a, b, a * a, a * b, b * b)]

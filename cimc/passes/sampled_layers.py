@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp
 
-from cimc.cost.error_model import Inputs, SumStatistics, predict
-from cimc.dialects.nn import BlobAttr, WeightedOp, operand_bits, quant_of, shape_of
-from cimc.multipliers import get as get_multiplier
+from cimc.cost.error_model import Inputs, Products, SumStatistics, predict
+from cimc.dialects.nn import BlobAttr, WeightedOp, shape_of
+from cimc.passes.operands import Operands
 from cimc.passes.plan import layer_name
-from cimc.passes.repair_fit import Floats, Moments, Sums
-from cimc.passes.repair_samples import Codes, Places, Table, sums_of
+from cimc.passes.repair_fit import Correction, Floats, Moments, Sums
+from cimc.passes.repair_samples import Codes, Places
 from cimc.passes.repair_streams import Streams
 from cimc.weights import WeightStore
 
@@ -27,13 +27,14 @@ ROWS = 4096
 
 @dataclass(frozen=True)
 class SampledLayer:
-    """A quantised layer and sampled windows [R, groups, K] of its input in the exact network."""
+    """A quantised layer and sampled windows [R, groups, K] of its input in the exact network.
+
+    Where `given` are the operands of the same layer at another precision, errors are those of its
+    sums against the exact ones here: of the multiplier, behind a correction, and of the codes.
+    """
 
     layer: WeightedOp
-    codes: Codes
-    """Weights [O, K]."""
-    zeros: tuple[int, int]
-    """Zero points of activations and weights."""
+    own: Operands
     weight: Floats
     """Square of the steps of the result for one of a sum [O]."""
     windows: Codes
@@ -47,44 +48,51 @@ class SampledLayer:
     def inputs(self) -> list[Inputs]:
         """What the inputs hold, by group."""
         groups = range(self.windows.shape[1])
-        return [Inputs.of(self.windows[:, g], self.zeros[0]) for g in groups]
+        return [Inputs.of(self.windows[:, g], self.own.activations.zero) for g in groups]
 
     @cached_property
     def exact(self) -> Sums:
         """Exact sums [R, O] of the windows."""
-        return sums_of(self.windows, self.codes, self.zeros, self.table("exact"))
+        return self.own.sums(self.windows, "exact")
 
     @cached_property
     def signal(self) -> float:
         """Mean variance of the exact sums, in steps of the result."""
         return Moments.of(self.exact, self.exact, np.sqrt(self.weight)).signal()
 
-    def table(self, multiplier: str) -> Table:
-        """Products of the magnitudes that the layer multiplies."""
-        return get_multiplier(multiplier).table(*operand_bits(self.layer))
-
-    def predict(self, multiplier: str) -> SumStatistics:
+    def predict(self, multiplier: str, given: Operands | None = None) -> SumStatistics:
         """Statistics of the sums with `multiplier`."""
-        table = self.table(multiplier)
-        groups = np.split(self.codes.astype(np.int64) - self.zeros[1], len(self.inputs))
-        found = [predict(own, codes, table) for own, codes in zip(self.inputs, groups, strict=True)]
+        at = given or self.own
+        factor, (used, index) = at.factor(self.own), at.weights.distinct
+        wanted, found = self.own.weights.centred, list[SumStatistics]()
+        outputs = np.split(np.arange(len(index)), len(self.inputs))
+        for inputs, rows in zip(self.inputs, outputs, strict=True):
+            read = at.activations.centred(inputs.values, self.own.activations)
+            products = Products(used, index[rows], read, factor[rows], at.table(multiplier))
+            found.append(predict(inputs, wanted[rows], products))
         return SumStatistics.joined(found)
 
-    def predicted_snr_db(self, multiplier: str) -> float | None:
+    def predicted_snr_db(self, multiplier: str, given: Operands | None = None) -> float | None:
         """Of the sums with `multiplier` behind gain and offsets; None without an error."""
-        if np.array_equal(self.table(multiplier), self.table("exact")):
+        if given is None and self.own.is_exact(multiplier):
             return None
-        return self.predict(multiplier).snr_db(self.weight, self.signal)
+        return self.predict(multiplier, given).snr_db(self.weight, self.signal)
 
-    def measure(self, multiplier: str) -> Moments:
-        """Moments of the sums with `multiplier`, as the machine computes them."""
-        y = sums_of(self.windows, self.codes, self.zeros, self.table(multiplier))
-        return Moments.of(y, self.exact, np.sqrt(self.weight))
+    def correction(self, multiplier: str, given: Operands | None = None) -> Correction:
+        """Gain and offsets that bring sums with `multiplier` to the exact ones of their codes."""
+        at = given or self.own
+        x = at.activations.of(self.windows, self.own.activations)
+        y, q = (at.sums(x, name) for name in (multiplier, "exact"))
+        return Moments.of(y, q, np.sqrt(self.weight) * at.factor(self.own)).channel_offsets()
 
-    def measured_snr_db(self, multiplier: str) -> float | None:
+    def measured_snr_db(self, multiplier: str, given: Operands | None = None) -> float | None:
         """What `predicted_snr_db` predicts, from products that are run."""
-        moments = self.measure(multiplier)
-        return moments.snr_db(moments.channel_offsets())
+        at = given or self.own
+        correction, factor = self.correction(multiplier, given), at.factor(self.own)
+        x = at.activations.of(self.windows, self.own.activations)
+        y = at.sums(x, multiplier) * factor
+        moments = Moments.of(y, self.exact, np.sqrt(self.weight))
+        return moments.snr_db(Correction(correction.gain, correction.offset * factor))
 
 
 def sampled_layers(
@@ -94,20 +102,17 @@ def sampled_layers(
     streams = Streams(module, weights, images)
     rng = np.random.default_rng(0)
     for layer in streams.layers():
-        if layer.requant_m is None or layer.weight_zero is None:
+        if layer.requant_m is None:
             continue
-        quant, x = quant_of(layer.x), streams.operands(layer)[1]
-        assert quant is not None
+        x = streams.operands(layer)[1]
         m, s = (
             weights.get(blob.key.data).astype(np.float64)
             for blob in (layer.requant_m, layer.requant_s)
             if isinstance(blob, BlobAttr)
         )
-        w = weights.get(layer.weights.key.data)
         places = Places.sample(layer, np.arange(len(x)), rows, rng)
-        zeros = quant.zero, layer.weight_zero.value.data
-        codes = w.reshape(len(w), -1)
-        yield SampledLayer(layer, codes, zeros, (m / 2**s) ** 2, places.windows(layer, x))
+        own = Operands.of(layer, weights)
+        yield SampledLayer(layer, own, (m / 2**s) ** 2, places.windows(layer, x))
 
 
 def affordable(module: ModuleOp, products: float, limits: tuple[int, int]) -> int:

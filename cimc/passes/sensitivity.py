@@ -17,9 +17,10 @@ from xdsl.ir import SSAValue
 
 from cimc.dialects.nn import quant_of, shape_of
 from cimc.interp.nn import bind_inputs, main_function
+from cimc.passes.operands import Operands
 from cimc.passes.ranges import code_limits
 from cimc.passes.repair_fit import Floats
-from cimc.passes.repair_samples import Codes, Places, sums_of
+from cimc.passes.repair_samples import Codes, Places
 from cimc.passes.repair_streams import Array, Values, in_batches
 from cimc.passes.sampled_layers import SampledLayer
 from cimc.weights import WeightStore
@@ -69,27 +70,33 @@ def noise_to_signal(clean: Floats, noisy: Floats) -> float:
     return float(np.square(clean - noisy).sum()) / energy if energy > 0 else 0.0
 
 
-def layer_error(sampled: SampledLayer, x: Codes, multiplier: str, weights: WeightStore) -> Floats:
+def layer_error(
+    sampled: SampledLayer,
+    x: Codes,
+    multiplier: str,
+    weights: WeightStore,
+    given: Operands | None = None,
+) -> Floats:
     """What `multiplier`, behind gain and offsets, adds to the real result of a layer reading `x`.
 
     `x` [N, ...] are the codes of its operand; the clamp of the layer counts, its rounding does not.
+    With `given`, operands of another precision, the error of their codes is in it.
     """
     layer, quant = sampled.layer, quant_of(sampled.layer.y)
     assert quant is not None
-    fitted = sampled.measure(multiplier).channel_offsets()
+    own, at = sampled.own, given or sampled.own
+    fitted, factor = sampled.correction(multiplier, given), at.factor(own)
     bias = 0.0 if layer.bias is None else weights.get(layer.bias.key.data).astype(np.float64)
     steps = np.sqrt(sampled.weight)
     low, high = (end - quant.zero for end in code_limits(layer.y))
     shape = shape_of(layer.y)[1:]
     parts: list[Floats] = []
     for image in range(len(x)):
-        places = Places.all(layer, image)
-        windows = places.windows(layer, x)
-        exact, y = (
-            sums_of(windows, sampled.codes, sampled.zeros, sampled.table(name))
-            for name in ("exact", multiplier)
-        )
-        given = np.clip((y * fitted.gain + fitted.offset + bias) * steps, low, high)
-        error = given - np.clip((exact + bias) * steps, low, high)
+        windows = Places.all(layer, image).windows(layer, x)
+        read = at.activations.of(windows, own.activations)
+        exact, y = own.sums(windows, "exact"), at.sums(read, multiplier)
+        corrected = (y * fitted.gain + fitted.offset) * factor
+        moved = np.clip((corrected + bias) * steps, low, high)
+        error = moved - np.clip((exact + bias) * steps, low, high)
         parts.append(error.T.reshape(shape))
     return np.stack(parts) * quant.scale_value

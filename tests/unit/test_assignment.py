@@ -53,6 +53,36 @@ def test_is_the_best_of_all(seed: int, kinds: int | None) -> None:
         assert np.allclose(figures, expected, rtol=1e-9, atol=1e-15)
 
 
+def test_tied_layers_have_one_label() -> None:
+    """Against all combinations: layers 0 and 2 agree, and 1, 3 and 4."""
+    rng = np.random.default_rng(1)
+    layers = [
+        [
+            Candidate("", (float(rng.integers(1, 9)),), rng.uniform(0, 1), "", i % 3)
+            for i in range(5)
+        ]
+        for _ in range(5)
+    ]
+    tied = [[0, 2], [1, 3, 4]]
+    alike = [
+        picked
+        for picked in itertools.product(*layers)
+        if all(len({picked[i].label for i in group}) == 1 for group in tied)
+    ]
+    for budget in (None, 1.5, 2.0, 3.0):
+        kept = [p for p in alike if budget is None or sum(c.noise for c in p) <= budget]
+        found = assign(layers, budget, tied=tied)
+        assert (found is None) == (not kept)
+        if found is not None:
+            picked = [each[i] for each, i in zip(layers, found, strict=True)]
+            figures = [(sum(c.costs[0] for c in p), sum(c.noise for c in p)) for p in kept]
+            own = sum(c.costs[0] for c in picked), sum(c.noise for c in picked)
+            assert np.allclose(own, min(figures))
+    other = [[Candidate("", (1.0,), 0.0, "", label)] for label in (0, 1)]
+    assert assign(other) == [0, 0]
+    assert assign(other, tied=[[0, 1]]) is None
+
+
 def test_a_large_network_with_close_costs_is_solved() -> None:
     rng = np.random.default_rng(0)
     layers = [

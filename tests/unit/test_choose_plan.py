@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +14,14 @@ from cimc.backend.terminal_table import report_text
 from cimc.diagnostics import InvalidInput
 from cimc.frontend import load
 from cimc.frontend.data import load_calibration
-from cimc.passes.choose_plan import Chooser, cheapest, usable
+from cimc.passes.choose_plan import cheapest
 from cimc.passes.choose_trial import Trial
+from cimc.passes.chooser import Chooser, usable
 from cimc.passes.context import CimContext
 from cimc.passes.machine_costs import MachineCosts
 from cimc.passes.pipeline import PASSES, PIPELINE
 from cimc.passes.plan import LayerPlan, Plan
+from cimc.passes.plan_search import Choice, Choices
 
 CHOICES = ("exact", "daism-fla", "daism-pc3-lj", "daism-hla")
 
@@ -96,15 +97,51 @@ def test_what_the_plan_says_stays(models: Path, sample: Path) -> None:
     assert set(others.values()) == {"exact"}
 
 
+def test_bits_are_chosen_too(models: Path, sample: Path) -> None:
+    """Fewer cycles than with 8 bits; what is predicted for the layers is what the report says."""
+    asked = {"target_sqnr": 18, "choices": CHOICES}
+    whole = compile(models / "lenet.onnx", calibration=sample, **asked)  # type: ignore[arg-type]
+    few = compile(models / "lenet.onnx", calibration=sample, **asked, bits=(4, 6, 8))  # type: ignore[arg-type]
+    assert few.report["cycles"]["estimated"] < 0.95 * whole.report["cycles"]["estimated"]
+    choice = few.report["choice"]
+    assert choice["bits"] == [4, 6, 8]
+    assert whole.report["choice"]["bits"] == []
+    assert choice["measured_sqnr_db"] >= 18
+    layers = [layer for layer in few.report["layers"] if layer["macs"]]
+    assert {layer["weight_bits"] for layer in layers} <= {4, 6, 8}
+    assert min(layer["weight_bits"] for layer in layers) == 4
+    few.verify("emulate")
+
+
+def test_readers_of_one_tensor_have_the_same_bits(tmp_path: Path) -> None:
+    """Two convolutions read a pool of what a third one gives."""
+    weights = {"u": random(8, 4, 3, 3), "v": random(8, 8, 1, 1), "w": random(8, 8, 3, 3)}
+    nodes = [
+        node("Conv", ["x", "u"], "a"),
+        node("MaxPool", ["a"], "p", kernel_shape=[2, 2], strides=[2, 2]),
+        node("Conv", ["p", "v"], "b"),
+        node("Conv", ["p", "w"], "c", pads=[1, 1, 1, 1]),
+        node("Add", ["b", "c"]),
+    ]
+    path = save(model(nodes, weights, shape=(1, 4, 10, 10)), tmp_path)
+    asked = {"min_snr": 12, "choices": ["exact", "daism-fla"], "bits": (3, 4, 5, 8)}
+    compiled = compile(path, calibration={"x": random(8, 4, 10, 10)}, **asked)  # type: ignore[arg-type]
+    plan = compiled.network.ctx.plan
+    left, right = plan.layer("b_Conv"), plan.layer("c_Conv")
+    assert left.activation_bits == right.activation_bits
+    assert min(layer.weight_bits or 8 for layer in plan.layers) < 8
+    compiled.verify("emulate")
+
+
 def test_costs_are_those_of_the_report(trial: Trial, models: Path, sample: Path) -> None:
     chooser = Chooser(Plan(), targets.get("daism"), trial, CHOICES)
-    costs = MachineCosts(trial.ctx, trial.exact, chooser.open)
+    costs = MachineCosts(trial.precisions, chooser.open)
     nodes = list(chooser.open)
-    first = dict.fromkeys(nodes, "daism-fla")
+    first = dict.fromkeys(nodes, Choice("daism-fla"))
     near = costs.around(first)
     for changed in nodes:
-        plan = first | {changed: "exact"}
-        layers = tuple(LayerPlan(node, name) for node, name in plan.items())
+        plan = first | {changed: Choice("exact")}
+        layers = tuple(LayerPlan(node, choice.multiplier) for node, choice in plan.items())
         report = compile(models / "lenet.onnx", calibration=sample, plan=Plan(layers)).report
         cycles, rows = costs.total(plan)
         assert cycles == report["cycles"]["estimated"]
@@ -112,7 +149,8 @@ def test_costs_are_those_of_the_report(trial: Trial, models: Path, sample: Path)
             [
                 b - a
                 for a, b in zip(
-                    near.of(changed, "daism-fla"), near.of(changed, "exact"), strict=True
+                    *(near.of(changed, Choice(name)) for name in ("daism-fla", "exact")),
+                    strict=True,
                 )
             ],
             [b - a for a, b in zip(costs.total(first), (cycles, rows), strict=True)],
@@ -135,24 +173,27 @@ def test_built_in_multipliers_cost_gates(models: Path, sample: Path) -> None:
 class Alphabet:
     """Costs by name."""
 
-    def of(self, node: str, multiplier: str) -> tuple[float, ...]:
-        return (float(sorted(CHOICES).index(multiplier)),)
+    def of(self, node: str, choice: Choice) -> tuple[float, ...]:
+        return (float(sorted(CHOICES).index(choice.multiplier)),)
 
-    def around(self, plan: Mapping[str, str]) -> Alphabet:
+    def around(self, plan: Choices) -> Alphabet:
         return self
 
-    def total(self, plan: Mapping[str, str]) -> tuple[float, ...]:
-        return (sum(self.of(node, name)[0] for node, name in plan.items()),)
+    def key(self, node: str, choice: Choice) -> str:
+        return choice.multiplier
+
+    def total(self, plan: Choices) -> tuple[float, ...]:
+        return (sum(self.of(node, choice)[0] for node, choice in plan.items()),)
 
 
 def test_another_cost(trial: Trial) -> None:
     """Whatever gives figures can be made small."""
     chooser = Chooser(Plan(), targets.get("daism"), trial, CHOICES)
-    assert set(cheapest(chooser.search(Alphabet())).values()) == {"daism-fla"}
+    assert set(cheapest(chooser.search(Alphabet())).values()) == {Choice("daism-fla")}
     found = cheapest(chooser.search(Alphabet(), 24.0))
     for name, picked in found.items():
-        better = [n for n in sorted(CHOICES) if chooser.noise(name, n) <= 10**-2.4]
-        assert picked == better[0]
+        better = [n for n in sorted(CHOICES) if chooser.noise(name, Choice(n)) <= 10**-2.4]
+        assert picked.multiplier == better[0]
 
 
 def test_choices_of_a_target() -> None:
@@ -178,6 +219,7 @@ def test_choices_of_a_target() -> None:
             r"no assignment of multipliers keeps the limits; allow 'exact', or ask for less",
         ),
         ({"min_snr": 20, "choices": ["daism-fal"]}, "unknown multiplier 'daism-fal'; .*"),
+        ({"min_snr": 20, "bits": [4, 9]}, "choose-plan: bits must be from 2 to 8, got 9"),
     ],
 )
 def test_what_cannot_be_kept(

@@ -11,13 +11,13 @@ import pytest
 from cimc import targets
 from cimc.api import CompiledModel, compile
 from cimc.backend.terminal_table import report_text
-from cimc.cost.error_model import Inputs, predict
+from cimc.cost.error_model import Inputs, Products, predict
 from cimc.frontend import load
 from cimc.frontend.data import load_calibration
 from cimc.multipliers import get
 from cimc.passes.context import CimContext
 from cimc.passes.pipeline import PASSES, PIPELINE
-from cimc.passes.repair_fit import Moments
+from cimc.passes.repair_fit import Correction, Moments
 from cimc.passes.repair_samples import sums_of
 from cimc.passes.repair_streams import exact_twin
 from cimc.passes.sampled_layers import sampled_layers
@@ -26,24 +26,43 @@ MULTIPLIERS = ("daism-fla", "daism-pc2", "daism-pc3", "daism-pc3-lj", "daism-hla
 
 
 @pytest.mark.parametrize("zero", [0, 3])
-def test_all_combinations_of_independent_inputs(zero: int) -> None:
-    """Two inputs with all pairs of values: the independent ones are exact. Inputs 0 and 2 agree."""
+@pytest.mark.parametrize("bits", [(8, 8), (4, 8), (8, 5), (3, 4)])
+def test_all_combinations_of_independent_inputs(zero: int, bits: tuple[int, int]) -> None:
+    """Two inputs with all pairs of values: the independent ones are exact. Inputs 0 and 2 agree.
+
+    Fewer bits of weights or activations: coarser codes instead of those that are wanted.
+    """
     one = np.array([0, 3, 3, 9, 77, 250])
     a, b = (v.ravel() for v in np.meshgrid(one, one[::2] + 1))
     windows = np.stack([a, b, a], axis=1).astype(np.uint8)
     codes = np.array([[-100, 37, 5], [1, 127, 90]], np.int8)
+    coarse = np.array([2.0 ** (8 - bits[0]), 2.0 ** (8 - bits[0]) + 0.5])
+    stored = np.rint(codes / coarse[:, None]).astype(np.int8)
+    step = 2.0 ** (8 - bits[1]) + (bits[1] < 8) / 3
+    read = np.rint((windows - float(zero)) / step).astype(np.int16)
     table = get("daism-fla").table(8, 8)
-    y, t = (
-        sums_of(windows[:, None], codes, (zero, 0), products)
-        for products in (table, get("exact").table(8, 8))
+    exact = get("exact").table(8, 8)
+    t = sums_of(windows[:, None], codes, (zero, 0), exact)
+    y, q = (
+        sums_of((read + zero).astype(np.uint8)[:, None], stored, (zero, 0), products)
+        for products in (table, exact)
     )
-    found = predict(Inputs.of(windows, zero), codes.astype(np.int64), table)
-    assert np.allclose(found.mean_error, (y - t).mean(axis=0))
-    assert np.allclose(found.y, y.astype(float).var(axis=0))
+    factor = coarse * step
+    inputs = Inputs.of(windows, zero)
+    used, at = np.unique(stored.astype(np.int64), return_inverse=True)
+    values = np.rint(inputs.values / step).astype(np.int64)
+    products = Products(used, at.reshape(stored.shape), values, factor, table)
+    found = predict(inputs, codes.astype(np.int64), products)
+    assert np.allclose(found.mean_error, (y - q).mean(axis=0) * factor)
+    assert np.allclose(found.shift, (q * factor - t).mean(axis=0))
+    assert np.allclose(found.y, y.astype(float).var(axis=0) * factor**2)
     assert np.allclose(found.t, t.astype(float).var(axis=0))
-    measured = Moments.of(y, t, np.array([0.5, 2.0]))
-    assert np.isclose(found.gain(measured.weight), measured.channel_offsets().gain[0])
-    assert np.isclose(found.error(measured.weight), measured.error(measured.channel_offsets()))
+    weight = np.array([0.25, 4.0])
+    fitted = Moments.of(y, q, np.sqrt(weight) * factor).channel_offsets()
+    assert np.isclose(found.gain(weight), fitted.gain[0])
+    measured = Moments.of(y * factor, t, np.sqrt(weight))
+    correction = Correction(fitted.gain, fitted.offset * factor)
+    assert np.isclose(found.error(weight), measured.error(correction))
 
 
 def differences_db(model: Path, sample: Path, rows: int) -> list[float]:
