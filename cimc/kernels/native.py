@@ -8,7 +8,10 @@ as many as there are processors to run on.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from threading import local
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +26,7 @@ try:
 except ImportError:
     _native = None
 
-INTERFACE = 4
+INTERFACE = 5
 """Of the functions that the compiled module has; module.cpp holds the same number."""
 
 if TYPE_CHECKING:
@@ -70,12 +73,27 @@ def chosen() -> str:
     raise ToolMissing(f"{CHOICE}={wanted}: {why}; here run {', '.join(available())}")
 
 
+_own = local()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """What this thread does, it does alone."""
+    _own.alone = True
+    try:
+        yield
+    finally:
+        _own.alone = False
+
+
 def threads() -> int:
     """Threads that a product may use.
 
     Raises:
         InvalidInput: the environment does not give a positive number.
     """
+    if getattr(_own, "alone", False):
+        return 1
     wanted = os.environ.get(THREADS)
     if not wanted:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1

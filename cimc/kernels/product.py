@@ -70,7 +70,7 @@ class TableProduct:
         Raises:
             ValueError: a magnitude is outside the table.
         """
-        plan = self._fused_plan(windows, x, w)
+        plan = self.fused_plan(x, w) if len(windows.memory) and len(windows.pixels) else None
         if plan is not None:
             fused = windows.compiled(), w.codes, finish.compiled()
             native.native.layer(native.chosen(), plan, *fused, native.threads())
@@ -78,11 +78,10 @@ class TableProduct:
         for some, end in in_parts(windows, finish):
             end.apply(self(Operand(some.gather(), x), w))
 
-    def _fused_plan(self, windows: Windows, x: Alphabet, w: Operand) -> Any | None:
+    def fused_plan(self, x: Alphabet, w: Operand) -> Any | None:
         """The plan where gather, product and finish are one; None where they are not."""
-        nothing = windows.memory.shape[0] * len(windows.pixels) * w.codes.size == 0
         inside = int(x.magnitude.max()) < self.table.shape[1]
-        if native.chosen() == native.NUMPY or nothing or not inside:
+        if native.chosen() == native.NUMPY or not w.codes.size or not inside:
             return None
         if w.codes.strides[1] != 1 or w.largest >= self.table.shape[0]:
             return None

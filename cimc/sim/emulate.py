@@ -14,8 +14,7 @@ from cimc.backend.compiler import HostPart, Network
 from cimc.backend.image import Codes, Image, Region, unpack
 from cimc.diagnostics import InvalidInput, VerifyFailed
 from cimc.sim.emulator import Emulator, MachineFault, batch_limit
-from cimc.sim.emulator_array import Product
-from cimc.sim.emulator_replay import ProgramMemory
+from cimc.sim.emulator_trace import ProgramMemory
 
 Floats = NDArray[Any]
 Bytes = NDArray[np.uint8]
@@ -120,7 +119,7 @@ def run_batch(image: Image, packed: Mapping[str, Bytes], *, regions: bool) -> Em
             found.regions[tag] = read(region.address, region.size).copy()
 
     try:
-        machine.run(keep)
+        machine.run(keep if regions else None)
     except MachineFault as fault:
         raise VerifyFailed(f"the emulator cannot execute the program: {fault}") from fault
     for port in image.outputs:
@@ -128,10 +127,10 @@ def run_batch(image: Image, packed: Mapping[str, Bytes], *, regions: bool) -> Em
     return found
 
 
-_memories: dict[int, ProgramMemory[Product]] = {}
+_memories: dict[int, ProgramMemory] = {}
 
 
-def _memory_of(image: Image) -> ProgramMemory[Product]:
+def _memory_of(image: Image) -> ProgramMemory:
     """What earlier runs of `image` have found out; gone with the image."""
     key = id(image)
     if key not in _memories:

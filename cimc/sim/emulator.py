@@ -3,6 +3,9 @@
 Tokens make the hardware equal to program order, so they are not looked at here;
 `cimc.cost.cycles` tells when things happen. A leading batch axis runs one program on many
 inputs at once: DRAM pages that differ, activation buffers and partial sums exist per item.
+
+Commands are decoded into steps, which run as late as nothing sees the difference: then many of
+them are one call of the compiled code, and a program that runs again is not decoded again.
 """
 
 from __future__ import annotations
@@ -14,9 +17,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from cimc.quant import sign_magnitude
-from cimc.sim.emulator_array import ArrayState, Product, run_array
-from cimc.sim.emulator_built_in import PlainBanks, bank_group
+from cimc.kernels import native
+from cimc.sim.emulator_array import ArrayState, array_step
+from cimc.sim.emulator_built_in import PlainBanks
 from cimc.sim.emulator_memory import (
     ActivationBuffer,
     Bytes,
@@ -26,19 +29,13 @@ from cimc.sim.emulator_memory import (
     untouched_bytes,
 )
 from cimc.sim.emulator_parameters import Parameters
-from cimc.sim.emulator_replay import ProgramMemory, Replay
-from cimc.sim.emulator_rows import Banks, RowConfig
-from cimc.sim.emulator_vector import VectorState, load_taps, run_vector
-from cimc.sim.emulator_weights import weight_codes, weight_packing
+from cimc.sim.emulator_rows import Banks
+from cimc.sim.emulator_steps import Load, Memories, Step, Store, execute
+from cimc.sim.emulator_trace import Found, ProgramMemory, Trace
+from cimc.sim.emulator_vector import VectorState, load_taps, vector_step
+from cimc.sim.emulator_weights import load_weights, tile
 from cimc.targets import Geometry, Target
 from cimc.targets.isa import COMMAND_BYTES, PARAMETER_BYTES, Command, Opcode, decode
-from cimc.targets.packing import (
-    WeightPacking,
-    half_lane_bits,
-    parameter_lanes,
-    step_beats,
-    weight_pace,
-)
 
 __all__ = ["Emulator", "EmulatorRun", "MachineFault", "batch_limit"]
 
@@ -75,57 +72,63 @@ class Emulator:
         image: bytes | Bytes,
         *,
         batch: int = 1,
-        memory: ProgramMemory[Product] | None = None,
+        memory: ProgramMemory | None = None,
     ):
         """Copy `image`; DRAM is as long as it, and at least one program block.
 
         `memory` makes further machines with the same program and target faster.
         """
         g = target.geometry
-        block = g.block_commands * COMMAND_BYTES
-        dram = np.zeros(max(len(image), block), np.uint8)
-        dram[: len(image)] = np.frombuffer(image, np.uint8)
         self.target = target
         self.batch = batch
-        self._dram = Dram(dram, batch)
-        self._buffer = ActivationBuffer(batch, g.activation_bytes)
+        self._image = image
+        psums = untouched_bytes(4 * batch * g.psum_entries * g.outputs)
+        self._memories = Memories(
+            ActivationBuffer(
+                untouched_bytes(batch * g.activation_bytes).reshape(batch, g.activation_bytes)
+            ),
+            psums.view(np.int32).reshape(batch, g.psum_entries, g.outputs),
+            Dram(image, g.block_commands * COMMAND_BYTES, batch),
+        )
         nothing = Parameters.decode(np.zeros(PARAMETER_BYTES * g.beat_bytes, np.uint8))
         self._vector = VectorState(
-            self._buffer,
             np.zeros(_LUT_BYTES, np.uint8),
             np.zeros((g.vector_taps, g.beat_bytes), np.uint8),
             [nothing, nothing],
         )
-        psums = untouched_bytes(4 * batch * g.psum_entries * g.outputs)
         zero = Parameters.decode(np.zeros(2 * PARAMETER_BYTES * g.outputs, np.uint8))
         self._array = ArrayState(
             target,
-            self._buffer,
             PlainBanks(target) if target.multipliers else Banks(g),
             np.zeros(g.step_entries, np.int64),
             [zero, zero],
-            psums.view(np.int32).reshape(batch, g.psum_entries, g.outputs),
-            Replay(ProgramMemory() if memory is None else memory),
         )
         self._fetched = b""
+        self._memory = ProgramMemory() if memory is None else memory
+        self._fresh = True
+        self._unloaded: list[Found] = []
+        """What a repeated run found and did not yet put where it belongs."""
+        self._trace = Trace(target, image, "")
+        self._waiting: list[Step] = []
+        self._stored: list[Store] = []
 
     def read_dram(self, address: int, size: int) -> Bytes:
         """[batch, size] bytes of main memory."""
-        return self._dram.read(address, size)
+        return self._memories.dram.read(address, size)
 
     def write_dram(self, address: int, data: Bytes) -> None:
         """Put `data` into main memory: [size] for every item, or [batch, size]."""
-        self._dram.write(address, data)
+        self._memories.dram.write(address, data)
 
     def read_buffer(self, address: int, size: int) -> Bytes:
         """[batch, size] bytes of the activation buffer; addresses wrap."""
-        return self._buffer.read(address, size)
+        return self._memories.buffer.read(address, size)
 
     def physical_rows(
         self, row_base: int, count: int
     ) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
         """Magnitude and sign columns of bank rows, each [count, banks, lanes]."""
-        self._array.replay.settle()
+        self._load_all()
         return self._array.banks.physical_rows(row_base, count)
 
     def run(
@@ -141,70 +144,136 @@ class Emulator:
         Raises:
             MachineFault: a command asks for something undefined; number and fields are named.
         """
-        done = EmulatorRun()
+        watched = on_retire is not None or on_command is not None
+        trace, fresh = self._memory.trace, self._fresh and not watched
+        self._fresh = False
+        if fresh and trace and trace.holds(self.target, self._image, self._memories.dram):
+            self._unloaded, self._fetched = trace.found, b""
+            execute(trace.steps, self._memories)
+            return EmulatorRun(list(trace.commands))
+        self._load_all()
+        self._trace = Trace(self.target, self._image, native.chosen())
+        self._stored.clear()
+        self._decode_all(on_retire, on_command)
+        self._catch_up()
+        if fresh and self._trace.whole:
+            self._memory.trace = self._trace
+        return EmulatorRun(self._trace.commands)
+
+    def _decode_all(
+        self,
+        on_retire: Callable[[int, Emulator], None] | None,
+        on_command: Callable[[int, Command], None] | None,
+    ) -> None:
+        """Decode the commands; their steps run when something would see that they did not."""
+        done = self._trace.commands
         self._fetch(Command(Opcode.FETCH))
         block, at = self._take_block(0), 0
         while True:
-            number = len(done.commands)
+            number = len(done)
             command = _decode(block, at, number)
-            done.commands.append(command)
+            done.append(command)
             if on_command is not None:
+                self._catch_up()
                 on_command(number, command)
             if command.opcode is Opcode.END:
-                return done
+                return
             if command.opcode is Opcode.NEXT:
                 block, at = self._take_block(number), 0
                 continue
-            self._execute(number, command)
+            self._prepare(number, command)
             at += COMMAND_BYTES
             if command["mark"] and on_retire is not None:
+                self._catch_up()
                 on_retire(command["tag"], self)
+
+    def _catch_up(self) -> None:
+        """Run the steps that wait."""
+        waiting, self._waiting = self._waiting, []
+        execute(waiting, self._memories)
+
+    def _load_all(self) -> None:
+        """Bring everything but the memories to where the run that was repeated left it."""
+        found, self._unloaded = self._unloaded, []
+        for each in found:
+            self._load(each.command, each.data)
 
     def _take_block(self, number: int) -> bytes:
         require(bool(self._fetched), f"command {number} NEXT: no block was fetched")
         block, self._fetched = self._fetched, b""
         return block
 
-    def _execute(self, number: int, command: Command) -> None:
+    def _prepare(self, number: int, command: Command) -> None:
         try:
-            self._dispatch(command)
+            if (step := self._step(command)) is not None:
+                self._waiting.append(step)
+                self._trace.steps.append(step)
         except MachineFault as fault:
             fields = " ".join(f"{k}={v}" for k, v in command.values.items() if v)
             where = f"command {number} {command.opcode.name} ({fields})"
             raise MachineFault(f"{where}: {fault}") from None
 
-    def _dispatch(self, command: Command) -> None:
+    def _step(self, command: Command) -> Step | None:
+        """What `command` does to the memories; anything else that it does is done."""
         match command.opcode:
-            case Opcode.FETCH:
-                self._fetch(command)
             case Opcode.LOAD:
                 address, size = self._span(command)
-                self._buffer.write(command["buffer"], self._dram.read(address, size))
+                return Load(address, command["buffer"], size)
             case Opcode.STORE:
                 address, size = self._span(command)
-                self._dram.write(address, self._buffer.read(command["buffer"], size))
-            case Opcode.LOAD_LUT:
-                self._vector.lut = self._common(command["dram"], _LUT_BYTES).copy()
-            case Opcode.LOAD_TAPS:
-                size = (command["taps"] + PARAMETER_BYTES) * self.target.geometry.beat_bytes
-                load_taps(self._vector, command, self._common(command["dram"], size))
-            case Opcode.LOAD_WEIGHTS:
-                self._load_weights(command)
+                self._stored.append(Store(command["buffer"], address, size))
+                return self._stored[-1]
             case Opcode.ARRAY:
-                run_array(self._array, command)
+                return array_step(self._array, command)
             case Opcode.VECTOR:
-                run_vector(self._vector, command)
+                return vector_step(self._vector, command)
             case Opcode.END | Opcode.NEXT:
                 raise AssertionError("handled by the controller")
+            case _:
+                self._fetch(command)
+                return None
 
     def _fetch(self, command: Command) -> None:
-        size = self.target.geometry.block_commands * COMMAND_BYTES
-        self._fetched = self._common(command["dram"], size).tobytes()
-
-    def _common(self, address: int, size: int) -> Bytes:
+        """Execute a command that takes from DRAM what all items have in common."""
+        address, size = command["dram"], self._size(command)
         beat = self.target.geometry.beat_bytes
         require(address % beat == 0, f"address {address} is not beat aligned")
-        return self._dram.read_common(address, size)
+        if any(store.meets(address, size) for store in self._stored):
+            self._catch_up()
+            self._trace.whole = False
+        data = self._memories.dram.read_common(address, size)
+        data = data.copy() if data.flags.writeable else data
+        self._trace.found.append(Found(command, address, data))
+        self._load(command, data)
+
+    def _size(self, command: Command) -> int:
+        """Bytes that `command` takes from DRAM.
+
+        Raises:
+            MachineFault: a field of LOAD_WEIGHTS is outside what docs/machine.md defines.
+        """
+        g = self.target.geometry
+        match command.opcode:
+            case Opcode.FETCH:
+                return g.block_commands * COMMAND_BYTES
+            case Opcode.LOAD_LUT:
+                return _LUT_BYTES
+            case Opcode.LOAD_TAPS:
+                return (command["taps"] + PARAMETER_BYTES) * g.beat_bytes
+            case _:
+                return tile(self.target, command).size
+
+    def _load(self, command: Command, data: Bytes) -> None:
+        """Put what `command` found where it belongs."""
+        match command.opcode:
+            case Opcode.FETCH:
+                self._fetched = data.tobytes()
+            case Opcode.LOAD_LUT:
+                self._vector.lut = data.copy()
+            case Opcode.LOAD_TAPS:
+                load_taps(self._vector, command, data)
+            case _:
+                load_weights(self._array, command, data)
 
     def _span(self, command: Command) -> tuple[int, int]:
         address, size = command["dram"], command["bytes"]
@@ -212,44 +281,8 @@ class Emulator:
         require(size >= 1, "bytes must be positive")
         aligned = (address - command["buffer"]) % beat == 0
         require(aligned, f"dram and buffer addresses differ modulo {beat}")
+        self._memories.dram.check(address, size)
         return address, size
-
-    def _load_weights(self, command: Command) -> None:
-        state, group = self._array, bank_group(self.target, command)
-        g = group.geometry
-        steps, base = command["steps"], command["step_base"]
-        packing = weight_packing(g, command)
-        dual = packing is WeightPacking.LANES
-        bits, pc_bits = command["bits"], command["pc_bits"]
-        config = RowConfig(bits, pc_bits, command["first_row"], command["cut"], dual)
-        plain = isinstance(state.banks, PlainBanks)
-        if not state.replay.knows(command):
-            require(not (plain and dual), "a lane with a multiplier built in holds one weight")
-            _check_load(g, command, 1 if plain else config.rows)
-        entries = -(-4 * steps // g.beat_bytes) * g.beat_bytes // 4
-        params = PARAMETER_BYTES * parameter_lanes(g, packing) if command["has_params"] else 0
-        size = 4 * entries + params + steps * step_beats(g, packing) * g.beat_bytes
-        data = self._common(command["dram"], size)
-        # Only the low 20 bits count, since addresses wrap at 2^20 bytes or less.
-        state.steps[base : base + entries] = data[: 4 * entries].view("<u4")
-        if params:
-            kept, given = command["param_set"], data[4 * entries : 4 * entries + params]
-            first = group.first * g.lanes
-            state.parameters[kept] = state.parameters[kept].overwritten(first, given)
-
-        def store(weights: Bytes) -> None:
-            codes = weight_codes(g, packing, weights, bool(command["w_signed"]))
-            magnitude, negative = sign_magnitude(codes, command["w_zero"])
-            if isinstance(state.banks, PlainBanks):
-                state.banks.store(command["row_base"], group, magnitude[0], negative[0])
-                return
-            if dual:
-                largest = int(magnitude.max())
-                fits = largest.bit_length() + bits <= half_lane_bits(g)
-                require(fits, f"products of weight {largest} do not fit half a lane")
-            state.banks.store(command["row_base"], config, magnitude, negative)
-
-        state.replay.load(command, data[4 * entries + params :], store)
 
 
 _decoded = lru_cache(maxsize=1 << 13)(decode)
@@ -261,18 +294,3 @@ def _decode(block: bytes, at: int, number: int) -> Command:
         return _decoded(block[at : at + COMMAND_BYTES])
     except ValueError as error:
         raise MachineFault(f"command {number}: {error}") from None
-
-
-def _check_load(geometry: Geometry, command: Command, group_rows: int) -> None:
-    """Check the fields; `geometry` is that of the bank group, `group_rows` of a row-group."""
-    steps, base = command["steps"], command["step_base"]
-    packing = weight_packing(geometry, command)
-    per_beat = max(1, geometry.beat_bytes // 4)
-    require(steps >= 1, "steps must be positive")
-    require(base % per_beat == 0, f"step_base={base} is not a multiple of {per_beat}")
-    last = base + -(-steps // per_beat) * per_beat
-    require(last <= geometry.step_entries, f"steps pass the {geometry.step_entries} entries")
-    rows = command["rows"]
-    require(rows == group_rows, f"rows={rows}, the row-group has {group_rows}")
-    least = weight_pace(geometry, packing, rows)
-    require(command["pace"] >= least, f"pace={command['pace']} is below {least}")

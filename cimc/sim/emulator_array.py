@@ -2,47 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cimc.kernels import (
-    Alphabet,
-    Finish,
-    Operand,
-    TableProduct,
-    Windows,
-    approx_matmul,
-    in_parts,
-    scatter,
-    table_product,
-)
+from cimc.kernels import Alphabet, Finish, TableProduct, Windows, native, scatter, table_product
 from cimc.sim.emulator_built_in import PlainBanks, bank_group
-from cimc.sim.emulator_memory import ActivationBuffer, Bytes, require
+from cimc.sim.emulator_memory import Bytes, require
 from cimc.sim.emulator_parameters import Parameters
-from cimc.sim.emulator_replay import Replay
+from cimc.sim.emulator_products import (
+    LaneProduct,
+    Pass,
+    ProductOfTable,
+    RowProduct,
+    product_through_table,
+)
 from cimc.sim.emulator_rows import Banks, DecodeConfig, Pattern, product_table
-from cimc.targets import Target
+from cimc.sim.emulator_steps import Compiled, Memories, Step
+from cimc.targets import Geometry, Target
 from cimc.targets.isa import Command
 from cimc.targets.packing import LaneUse, WeightPacking, psum_pixels
 
 
 @dataclass
 class ArrayState:
-    """What ARRAY reads and writes."""
+    """What ARRAY computes with beside activation buffer and partial sums."""
 
     target: Target
-    buffer: ActivationBuffer
     banks: Banks | PlainBanks
     steps: NDArray[np.int64]
     """Step table [step_entries], byte offsets."""
     parameters: list[Parameters]
     """Two sets of 2 * outputs lanes."""
-    psums: NDArray[np.int32]
-    """[batch, psum_entries, outputs]"""
-    replay: Replay[Product]
 
 
 def decode_config(command: Command) -> DecodeConfig:
@@ -63,22 +57,19 @@ def decode_config(command: Command) -> DecodeConfig:
     )
 
 
-def run_array(state: ArrayState, command: Command) -> None:
-    """Execute `command` for every item of the batch.
+def array_step(state: ArrayState, command: Command) -> Step:
+    """`command`, ready to run.
 
     Raises:
         MachineFault: a field is outside what docs/machine.md defines.
     """
-
-    def find() -> Product:
-        _check(state, command)
-        return _passes(state, command)
-
-    codes = [_run_pass(state, command, each) for each in state.replay.product(command, find)]
-    if not command["psum_out"]:
-        pixels = command["dst"] + _grid(command, "dst_y", "dst_x")
-        results = np.concatenate(codes, axis=1).reshape(len(state.psums), len(pixels), -1)
-        scatter(state.buffer.data, pixels, results)
+    _check(state, command)
+    pixels = command["src"] + _grid(command, "src_y", "src_x")
+    targets = None if command["psum_out"] else command["dst"] + _grid(command, "dst_y", "dst_x")
+    offsets = state.steps[command["step_base"] : command["step_base"] + command["steps"]].copy()
+    terms = tuple(_terms(state, command, _passes(state, command)))
+    step = _Sums(state.target.geometry, command, pixels, targets, offsets, terms)
+    return step.compiled() or step
 
 
 def _use(command: Command) -> LaneUse:
@@ -103,34 +94,122 @@ def _passes(state: ArrayState, command: Command) -> tuple[Pass, ...]:
     return tuple(found)
 
 
-def _run_pass(state: ArrayState, command: Command, one: Pass) -> Bytes:
-    """Sums of one weight of every lane, to the partial sums or to codes.
+def _terms(state: ArrayState, command: Command, passes: tuple[Pass, ...]) -> Iterator[_Term]:
+    """The products of all passes; the sums of those of one pass come together."""
+    group, column = bank_group(state.target, command), 0
+    g, parameters = group.geometry, state.parameters[command["param_set"]]
+    for one in passes:
+        first = group.first * g.lanes + one.weight * (g.lanes if command["wide"] else g.outputs)
+        for number, (clusters, product) in enumerate(one.products, start=1):
+            yield _Term(
+                product,
+                lanes=one.lanes,
+                byte=clusters.start * g.reduction_banks if command["wide"] else 0,
+                entry=command["psum"] + one.weight * (g.psum_entries // 2),
+                lane=clusters.start * g.lanes,
+                column=column,
+                begins=number == 1,
+                ends=number == len(one.products),
+                parameters=parameters.of(slice(first, first + one.lanes)),
+            )
+        column += one.lanes
 
-    Returns:
-        Codes [items * pixels, lanes]; without meaning when the sums are partial.
-    """
-    group, post = bank_group(state.target, command), not command["psum_out"]
-    g = group.geometry
-    pixels, batch = command["nx"] * command["ny"], len(state.psums)
-    codes = np.empty((batch * pixels, one.lanes), np.uint8)
-    several = len(one.products) > 1
-    total = np.zeros((batch, pixels, one.lanes), np.int32) if several and post else None
-    first = group.first * g.lanes + one.weight * (g.lanes if command["wide"] else g.outputs)
-    entry = command["psum"] + one.weight * (g.psum_entries // 2)
-    for number, (clusters, product) in enumerate(one.products, start=1):
-        lane = clusters.start * g.lanes
-        own = state.psums[:, entry : entry + pixels, lane : lane + one.lanes]
-        partial, add = own, bool(command["psum_in"])
-        if total is not None:  # sums of several clusters come together
-            total += own if add else 0
-            partial, add = total, True
-        to_codes = codes if post and number == len(one.products) else None
-        used = partial if add or to_codes is None else None
-        ends = slice(first, first + one.lanes)
-        finish = _finish(state, command, used, add, to_codes, ends)
-        byte = clusters.start * g.reduction_banks if command["wide"] else 0
-        product.run(_windows(state, command, byte), finish)
-    return codes
+
+@dataclass(frozen=True)
+class _Term:
+    """A product of a command, and where its sums go."""
+
+    product: LaneProduct
+    lanes: int
+    byte: int
+    """Its windows begin that much later."""
+    entry: int
+    """Partial sums of the first pixel, in lanes from `lane` on."""
+    lane: int
+    column: int
+    """Codes, in the results of a pixel."""
+    begins: bool
+    ends: bool
+    """The sums of terms from one that begins to one that ends are one."""
+    parameters: Parameters
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """ARRAY: sums of `terms` over windows of `pixels`, to partial sums or to codes at `targets`."""
+
+    geometry: Geometry
+    command: Command
+    pixels: NDArray[np.int64]
+    targets: NDArray[np.int64] | None
+    offsets: NDArray[np.int64]
+    terms: tuple[_Term, ...]
+
+    def compiled(self) -> Compiled | None:
+        """The same for the compiled code; None where it cannot do one of the products."""
+        if native.chosen() == native.NUMPY:
+            return None
+        c, g = self.command, self.geometry
+        found = native.native.Array(
+            self.pixels,
+            self.offsets,
+            g.reduction_banks,
+            g.activation_bytes,
+            g.psum_entries,
+            g.outputs,
+            bool(c["psum_in"]),
+            self.targets,
+            sum(term.lanes for term in self.terms if term.ends),
+            c["y_zero"],
+            c["low"],
+            c["high"],
+        )
+        for term in self.terms:
+            if not isinstance(term.product, ProductOfTable):
+                return None
+            plan = term.product.plan
+            if plan is None:
+                return None
+            p = term.parameters
+            found.add(
+                plan,
+                term.product.weights.codes,
+                term.byte,
+                term.entry * g.outputs + term.lane,
+                term.column,
+                term.begins,
+                term.ends,
+                p.bias.astype(np.int32),
+                p.multiplier.astype(np.int32),
+                np.ascontiguousarray(p.shift),
+            )
+        return Compiled(found)
+
+    def run(self, memories: Memories) -> None:
+        """Execute it on all items."""
+        items, count, c = len(memories.psums), len(self.pixels), self.command
+        codes = list[Bytes]()
+        total = np.zeros((0, 0, 0), np.int32)
+        for term in self.terms:
+            if term.begins:
+                codes.append(np.empty((items * count, term.lanes), np.uint8))
+                total = np.zeros((items, count, term.lanes), np.int32)
+            entries = slice(term.entry, term.entry + count)
+            own = memories.psums[:, entries, term.lane : term.lane + term.lanes]
+            partial, add = own, bool(c["psum_in"])
+            if self.targets is not None and not (term.begins and term.ends):
+                total += own if add else 0  # sums of several clusters come together
+                partial, add = total, True
+            to_codes = codes[-1] if self.targets is not None and term.ends else None
+            used = partial if add or to_codes is None else None
+            p, ends = term.parameters, (c["y_zero"], c["low"], c["high"])
+            finish = Finish(used, add, to_codes, p.bias, p.multiplier, p.shift, *ends)
+            run = self.geometry.reduction_banks
+            windows = Windows(memories.buffer.data, self.pixels, self.offsets + term.byte, run)
+            term.product.run(windows, finish)
+        if self.targets is not None:
+            results = np.concatenate(codes, axis=1).reshape(items, count, -1)
+            scatter(memories.buffer.data, self.targets, results)
 
 
 def _check(state: ArrayState, command: Command) -> None:
@@ -161,39 +240,9 @@ def _check(state: ArrayState, command: Command) -> None:
     require(command["period"] >= least, f"period={command['period']} is below {least}")
 
 
-def _windows(state: ArrayState, command: Command, first: int) -> Windows:
-    """The activation bytes of every pixel that one cluster reads, from byte `first` of a step."""
-    steps = state.steps[command["step_base"] : command["step_base"] + command["steps"]]
-    pixels = command["src"] + _grid(command, "src_y", "src_x")
-    return Windows(state.buffer.data, pixels, steps + first, state.target.geometry.reduction_banks)
-
-
 def _grid(command: Command, stride_y: str, stride_x: str) -> NDArray[np.int64]:
     y, x = np.arange(command["ny"]), np.arange(command["nx"])
     return (y[:, None] * command[stride_y] + x * command[stride_x]).reshape(-1)
-
-
-def _finish(
-    state: ArrayState,
-    command: Command,
-    partial: NDArray[np.int32] | None,
-    add: bool,
-    codes: Bytes | None,
-    lanes: slice,
-) -> Finish:
-    """Where the sums go: `codes` with the parameters of `lanes`, or else `partial`."""
-    p = state.parameters[command["param_set"]]
-    return Finish(
-        partial,
-        add,
-        codes,
-        p.bias[lanes],
-        p.multiplier[lanes],
-        p.shift[lanes],
-        command["y_zero"],
-        command["low"],
-        command["high"],
-    )
 
 
 def _alphabet(command: Command) -> Alphabet:
@@ -205,77 +254,9 @@ def _alphabet(command: Command) -> Alphabet:
     return Alphabet((np.abs(difference) & used).astype(np.uint8), difference < 0)
 
 
-@dataclass(frozen=True)
-class _TableProduct:
-    """Windows that are whole row-groups: one product table for all of them."""
-
-    alphabet: Alphabet
-    weights: Operand
-    multiply: TableProduct
-
-    def run(self, windows: Windows, finish: Finish) -> None:
-        """Finish the accumulators of `windows`."""
-        self.multiply.layer(windows, self.alphabet, self.weights, finish)
-
-
-@dataclass(frozen=True)
-class _WideProduct:
-    """The same for weights that span more values than a byte has."""
-
-    alphabet: Alphabet
-    magnitude: NDArray[np.uint8]
-    negative: NDArray[np.bool_]
-    table: NDArray[np.uint32]
-
-    def run(self, windows: Windows, finish: Finish) -> None:
-        """Finish the accumulators of `windows`."""
-        for some, end in in_parts(windows, finish):
-            x = Operand(some.gather(), self.alphabet)
-            weights = self.magnitude, self.negative
-            end.apply(approx_matmul(x.magnitudes, x.signs, *weights, self.table))
-
-
-@dataclass(frozen=True)
-class _RowProduct:
-    """Windows over anything: the products of every reduction position from its rows."""
-
-    alphabet: Alphabet
-    products: NDArray[np.int32]
-    """[steps * reduction_banks, 2^bits, outputs]"""
-
-    def run(self, windows: Windows, finish: Finish) -> None:
-        """Finish the accumulators of `windows`."""
-        for some, end in in_parts(windows, finish):
-            end.apply(self._sums(some.gather()))
-
-    def _sums(self, codes: Bytes) -> NDArray[np.int32]:
-        acc = np.zeros((len(codes), self.products.shape[2]), np.int32)
-        for products, column in zip(self.products, codes.T, strict=True):
-            term = products[self.alphabet.magnitude[column]]
-            acc += np.where(self.alphabet.negative[column][:, None], -term, term)
-        return acc
-
-
-_LaneProduct = _TableProduct | _WideProduct | _RowProduct
-
-
-@dataclass(frozen=True)
-class Pass:
-    """What the lanes multiply by with one of their weights."""
-
-    weight: int
-    lanes: int
-    """Outputs of it."""
-    products: tuple[tuple[range, _LaneProduct], ...]
-    """By clusters that read the same bytes; each makes sums of all `lanes`."""
-
-
-Product = tuple[Pass, ...]
-
-
 def _product(
     state: ArrayState, command: Command, weight: int, clusters: range, lanes: int
-) -> _LaneProduct:
+) -> LaneProduct:
     """How accumulators of the first `lanes` lanes of `clusters` follow from activation bytes,
     for weight number `weight` of each.
     """
@@ -285,7 +266,7 @@ def _product(
         group = bank_group(state.target, command)
         plain, at = banks.weights(group, command), (clusters.start - group.first) * g.lanes
         own = slice(at, at + lanes)
-        return _table_product(
+        return product_through_table(
             alphabet, plain.magnitude[:, own], plain.negative[:, own], plain.multiply
         )
     decode, rows = decode_config(command), command["rows"]
@@ -295,7 +276,7 @@ def _product(
         own = slice(clusters.start * g.lanes, clusters.start * g.lanes + lanes)
         part = weight if dual else None
         by_step = (banks.signed_products(base + s * rows, rows, decode, part) for s in range(steps))
-        return _RowProduct(alphabet, np.concatenate([p[:, :, own] for p in by_step]))
+        return RowProduct(alphabet, np.concatenate([p[:, :, own] for p in by_step]))
     # [step, cluster, position, lane] -> [step, position, cluster, lane]
     shape = (steps, g.clusters, g.reduction_banks, g.lanes)
     flat, order = (steps * g.reduction_banks, -1), (0, 2, 1, 3)
@@ -305,20 +286,7 @@ def _product(
     negative = negative.reshape(shape)[:, of].transpose(order).reshape(flat)[:, :lanes]
     columns = g.lane_columns // 2 if dual else g.lane_columns
     multiply = _multiply(found.pattern, decode, columns)
-    return _table_product(alphabet, magnitude, negative, multiply)
-
-
-def _table_product(
-    alphabet: Alphabet,
-    magnitude: NDArray[np.uint8],
-    negative: NDArray[np.bool_],
-    multiply: TableProduct,
-) -> _LaneProduct:
-    """Products of weights [steps * reduction_banks, lanes] through one table."""
-    weights = Operand.of_magnitudes(magnitude, negative)
-    if weights is None:
-        return _WideProduct(alphabet, magnitude, negative, multiply.table)
-    return _TableProduct(alphabet, weights, multiply)
+    return product_through_table(alphabet, magnitude, negative, multiply)
 
 
 @lru_cache(maxsize=64)

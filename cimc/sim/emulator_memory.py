@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from mmap import mmap
 
 import numpy as np
@@ -28,15 +29,28 @@ def require(condition: bool, text: str) -> None:
 
 
 class Dram:
-    """Main memory of `batch` machines that start from one image.
+    """Main memory of `batch` machines that start from one image, and at least `least` bytes long.
 
     Only pages that were written differ between the items; the others are shared.
     """
 
-    def __init__(self, image: Bytes, batch: int):
-        self._shared = image
+    def __init__(self, image: bytes | Bytes, least: int, batch: int):
+        given = np.frombuffer(image, np.uint8)
+        self._shared = given
+        if batch == 1 or len(given) < least or given.flags.writeable:  # one writes into it
+            self._shared = np.zeros(max(len(given), least), np.uint8)
+            self._shared[: len(given)] = given
         self._batch = batch
+        self._alone = batch == 1
         self._pages: dict[int, Bytes] = {}
+        self._written = set[int]()
+
+    def part(self, items: slice) -> Dram:
+        """The memories of some items. What they write to has to be claimed before."""
+        part = copy(self)
+        part._batch = len(range(self._batch)[items])
+        part._pages = {page: own[items] for page, own in self._pages.items()}
+        return part
 
     @property
     def size(self) -> int:
@@ -45,7 +59,7 @@ class Dram:
 
     def read(self, address: int, size: int) -> Bytes:
         """[batch, size], not to be written to."""
-        self._check(address, size)
+        self.check(address, size)
         shared = self._shared[address : address + size]
         found = np.broadcast_to(shared, (self._batch, size))
         touched = [p for p in _pages(address, size) if p in self._pages]
@@ -59,7 +73,7 @@ class Dram:
     def read_common(self, address: int, size: int) -> Bytes:
         """[size] bytes that are the same in every item: program, weights, look-up tables."""
         if self._pages.keys().isdisjoint(_pages(address, size)):
-            self._check(address, size)
+            self.check(address, size)
             return self._shared[address : address + size]
         found = self.read(address, size)
         same = found.strides[0] == 0 or not (found != found[:1]).any()
@@ -69,23 +83,39 @@ class Dram:
     def write(self, address: int, data: Bytes) -> None:
         """Write `data` [size] to every item or [batch, size] to each its own."""
         size = data.shape[-1]
-        self._check(address, size)
-        if self._batch == 1:
+        self.claim(address, size)
+        if self._alone:
             self._shared[address : address + size] = data.reshape(size)
             return
         rows = np.broadcast_to(data, (self._batch, size))
         for page in _pages(address, size):
             inside, outside = _overlap(page, address, size)
-            self._own(page)[:, inside] = rows[:, outside]
+            self._pages[page][:, inside] = rows[:, outside]
 
-    def _own(self, page: int) -> Bytes:
-        if page not in self._pages:
-            start = page * PAGE_BYTES
-            shared = self._shared[start : start + PAGE_BYTES]
-            self._pages[page] = np.tile(shared, (self._batch, 1))
-        return self._pages[page]
+    def claim(self, address: int, size: int) -> None:
+        """Make the pages of these bytes ones that may differ between items.
 
-    def _check(self, address: int, size: int) -> None:
+        Raises:
+            MachineFault: they are outside the memory.
+        """
+        self.check(address, size)
+        for page in _pages(address, size):
+            self._written.add(page)
+            if not self._alone and page not in self._pages:
+                start = page * PAGE_BYTES
+                shared = self._shared[start : start + PAGE_BYTES]
+                self._pages[page] = np.tile(shared, (self._batch, 1))
+
+    def unwritten(self, address: int, size: int) -> bool:
+        """Whether no byte of these pages was ever written: they are those of the image."""
+        return self._written.isdisjoint(_pages(address, size))
+
+    def holds(self, address: int, data: Bytes) -> bool:
+        """Whether every item has `data` [size] from `address` on."""
+        return bool((self.read(address, len(data)) == data).all())
+
+    def check(self, address: int, size: int) -> None:
+        """Raise `MachineFault` where the bytes are outside the memory."""
         inside = 0 <= address and address + size <= self.size
         require(
             inside, f"DRAM bytes {address}..{address + size - 1} are outside its {self.size} bytes"
@@ -115,9 +145,9 @@ def untouched_bytes(size: int) -> Bytes:
 class ActivationBuffer:
     """`data` [batch, size] bytes; `size` is a power of two and addresses wrap."""
 
-    def __init__(self, batch: int, size: int):
-        self.data = untouched_bytes(batch * size).reshape(batch, size)
-        self._mask = size - 1
+    def __init__(self, data: Bytes):
+        self.data = data
+        self._mask = data.shape[1] - 1
 
     def wrap(self, addresses: NDArray[np.int64]) -> NDArray[np.int64]:
         """`addresses` modulo the size of the buffer."""

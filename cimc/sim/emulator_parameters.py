@@ -28,6 +28,10 @@ class Parameters:
             (word >> np.uint64(56) & np.uint64(0x3F)).astype(np.int64),
         )
 
+    def of(self, lanes: slice) -> Parameters:
+        """Those of some lanes."""
+        return Parameters(self.bias[lanes], self.multiplier[lanes], self.shift[lanes])
+
     def overwritten(self, first: int, data: Bytes) -> Parameters:
         """These with the lanes from `first` on replaced by those of a tile [lanes * 8]."""
         part = Parameters.decode(data)

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cimc.kernels import native, scatter
+from cimc.kernels import native
 from cimc.quant import requantise, round_half_even_shift
 from cimc.sim.emulator_memory import ActivationBuffer, Bytes, require
 from cimc.sim.emulator_parameters import Parameters
+from cimc.sim.emulator_steps import Compiled, Memories, Step
 from cimc.targets.isa import PARAMETER_BYTES, Command, VectorOp
 
 _CHUNK_ELEMENTS = 1 << 21
@@ -25,9 +26,8 @@ _WINDOWS = (VectorOp.MAX, VectorOp.SUM, VectorOp.DEPTHWISE)
 
 @dataclass
 class VectorState:
-    """What VECTOR reads and writes."""
+    """What VECTOR computes with beside the activation buffer."""
 
-    buffer: ActivationBuffer
     lut: Bytes
     """[256]"""
     taps: Bytes
@@ -39,6 +39,10 @@ class VectorState:
     def beat(self) -> int:
         """Bytes of a result."""
         return self.taps.shape[1]
+
+    def copied(self) -> VectorState:
+        """This, as it is now."""
+        return VectorState(self.lut.copy(), self.taps.copy(), list(self.parameters))
 
 
 def load_taps(state: VectorState, command: Command, data: Bytes) -> None:
@@ -55,8 +59,8 @@ def load_taps(state: VectorState, command: Command, data: Bytes) -> None:
     state.parameters[command["param_set"]] = Parameters.decode(data[-parameters:])
 
 
-def run_vector(state: VectorState, command: Command) -> None:
-    """Execute `command` for every item of the batch; all reads come before the first write.
+def vector_step(state: VectorState, command: Command) -> Step:
+    """`command`, ready to run; all reads come before the first write.
 
     Results are a beat of bytes, in the last iteration of loop 0 `tail` bytes.
 
@@ -65,14 +69,8 @@ def run_vector(state: VectorState, command: Command) -> None:
     """
     _check(command, state)
     if native.chosen() == native.NUMPY:
-        _run_in_numpy(state, command)
-        return
-    targets = _grid(command, "dst", ("d2", "d1", "d0"))
-    memory = state.buffer.data
-    results = np.empty((len(memory), len(targets), state.beat), np.uint8)
-    arguments = native.chosen(), _compiled(state, command), memory, results
-    native.native.compute(*arguments, native.threads())
-    scatter(memory, targets, results, command["n0"], command["tail"])
+        return _InNumpy(state.copied(), command)
+    return Compiled(_compiled(state, command))
 
 
 def _compiled(state: VectorState, command: Command) -> Any:
@@ -94,11 +92,12 @@ def _compiled(state: VectorState, command: Command) -> Any:
         a_signed=bool(command["a_signed"]),
         b_signed=bool(command["b_signed"]),
         zero=command["y_zero"],
-        lut=state.lut,
+        lut=state.lut.copy(),
         taps=np.ascontiguousarray(taps, np.int32),
         bias=p.bias.astype(np.int32),
         multiplier=p.multiplier.astype(np.int32),
         shifts=p.shift,
+        targets=_grid(command, "dst", ("d2", "d1", "d0")),
         **{name: command[name] for name in names},
     )
 
@@ -109,25 +108,32 @@ def _weights(state: VectorState, command: Command) -> Wide:
     return codes.astype(np.int64) - command["b_zero"]
 
 
-def _run_in_numpy(state: VectorState, command: Command) -> None:
+@dataclass(frozen=True)
+class _InNumpy:
     """What the compiled code is compared with."""
-    beat, buffer = state.beat, state.buffer
-    lanes = np.arange(beat)
-    a = (_grid(command, "a", ("a2", "a1", "a0"))[:, None] + lanes).reshape(-1)
-    b = (_grid(command, "b", ("b2", "b1", "b0"))[:, None] + lanes).reshape(-1)
-    d = (_grid(command, "dst", ("d2", "d1", "d0"))[:, None] + lanes).reshape(-1)
-    kept = np.ones((command["n2"] * command["n1"], command["n0"], beat), np.bool_)
-    kept[:, -1, command["tail"] :] = False
-    kept = kept.reshape(-1)
-    items = max(1, _CHUNK_ELEMENTS // len(kept))
-    for first in range(0, len(buffer.data), items):
-        part = slice(first, first + items)
-        if command["op"] == VectorOp.DEPTHWISE:
-            lane = np.tile(lanes, len(kept) // beat)[kept]
-            result = _depthwise(state, command, a[kept], lane, part)
-        else:
-            result = _results(buffer, state.lut, command, a[kept], b[kept], part)
-        buffer.scatter(d[kept], result, part)
+
+    state: VectorState
+    command: Command
+
+    def run(self, memories: Memories) -> None:
+        """Execute it on all items."""
+        command, beat, buffer = self.command, self.state.beat, memories.buffer
+        lanes = np.arange(beat)
+        a = (_grid(command, "a", ("a2", "a1", "a0"))[:, None] + lanes).reshape(-1)
+        b = (_grid(command, "b", ("b2", "b1", "b0"))[:, None] + lanes).reshape(-1)
+        d = (_grid(command, "dst", ("d2", "d1", "d0"))[:, None] + lanes).reshape(-1)
+        kept = np.ones((command["n2"] * command["n1"], command["n0"], beat), np.bool_)
+        kept[:, -1, command["tail"] :] = False
+        kept = kept.reshape(-1)
+        items = max(1, _CHUNK_ELEMENTS // len(kept))
+        for first in range(0, len(buffer.data), items):
+            part = slice(first, first + items)
+            if command["op"] == VectorOp.DEPTHWISE:
+                lane = np.tile(lanes, len(kept) // beat)[kept]
+                result = _depthwise(self.state, buffer, command, a[kept], lane, part)
+            else:
+                result = _results(buffer, self.state.lut, command, a[kept], b[kept], part)
+            buffer.scatter(d[kept], result, part)
 
 
 def _check(command: Command, state: VectorState) -> None:
@@ -202,16 +208,21 @@ def _window(buffer: ActivationBuffer, command: Command, op: VectorOp, a: Wide, p
 
 
 def _depthwise(
-    state: VectorState, command: Command, a: Wide, lane: NDArray[np.int64], part: slice
+    state: VectorState,
+    buffer: ActivationBuffer,
+    command: Command,
+    a: Wide,
+    lane: NDArray[np.int64],
+    part: slice,
 ) -> Bytes:
     """Result bytes [items, len(a)] of windows at `a` in lanes `lane` [len(a)]."""
     weights = _weights(state, command)
-    acc = np.zeros((len(state.buffer.data[part]), len(a)), np.int64)
+    acc = np.zeros((len(buffer.data[part]), len(a)), np.int64)
     tap = command["tap_base"]
     for jy in range(command["wy"]):
         for jx in range(command["wx"]):
             at = a + jy * command["b1"] + jx * command["b0"]
-            x = _codes(state.buffer, at, part, command["a_signed"]) - command["a_zero"]
+            x = _codes(buffer, at, part, command["a_signed"]) - command["a_zero"]
             acc += x * weights[tap, lane]
             tap += 1
     p = state.parameters[command["param_set"]]

@@ -12,7 +12,14 @@ from random_programs import RandomProgram
 
 from cimc.cost.cycles import estimate
 from cimc.kernels import layer, native
-from cimc.sim import emulator, emulator_array, emulator_memory, emulator_rows, emulator_vector
+from cimc.sim import (
+    emulator,
+    emulator_array,
+    emulator_memory,
+    emulator_rows,
+    emulator_vector,
+    emulator_weights,
+)
 from cimc.sim.emulator import Emulator, MachineFault, batch_limit
 from cimc.sim.emulator_rows import DecodeConfig
 from cimc.targets import Geometry, Target, get
@@ -150,13 +157,13 @@ def taps_one_entry_off(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def weights_of_a_byte_swapped(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = emulator.weight_codes
+    original = emulator_weights.weight_codes
 
     def wrong(geometry: Geometry, packing: WeightPacking, data: np.ndarray, signed: bool):
         swapped = data if packing == WeightPacking.BYTES else data << 4 | data >> 4
         return original(geometry, packing, swapped, signed)
 
-    monkeypatch.setattr(emulator, "weight_codes", wrong)
+    monkeypatch.setattr(emulator_weights, "weight_codes", wrong)
 
 
 PLANTED = [

@@ -146,7 +146,21 @@ class OwnedPlan {
   Plan plan_;
 };
 
+// Runs side by side are one, up to `size` bytes.
+inline void append_run(std::vector<Run>& runs, int64_t offset, int length, size_t size) {
+  if (!runs.empty()) {
+    Run& last = runs.back();
+    const bool fits = static_cast<size_t>(last.length) + length <= size;
+    if (last.offset + last.length == offset && fits) {
+      last.length += length;
+      return;
+    }
+  }
+  runs.push_back({offset, length});
+}
+
 void bind_layer(nb::module_& module);
+void bind_commands(nb::module_& module);
 void bind_vector(nb::module_& module);
 
 }  // namespace cimc

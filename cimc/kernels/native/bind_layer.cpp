@@ -25,7 +25,8 @@ class OwnedWindows {
     require(run >= 1 && static_cast<size_t>(run) <= size, "a run is not in 1..memory");
     require(offsets.size() * static_cast<size_t>(run) < kLargest, "a window is too large");
     require(pixels.size() < kLargest && memory.shape(0) < kLargest, "there are too many windows");
-    for (size_t i = 0; i < offsets.size(); i++) add(offsets.data()[i], static_cast<int>(run));
+    for (size_t i = 0; i < offsets.size(); i++)
+      append_run(runs_, offsets.data()[i], static_cast<int>(run), size);
     require(wraps || inside(), "a window is outside a memory that does not wrap");
     windows_ = {memory_.data(), size,         wraps ? size - 1 : ~size_t{0},
                 pixels_.data(), pixels_.size(), runs_.data(),
@@ -50,20 +51,6 @@ class OwnedWindows {
     return std::all_of(pixels, pixels + pixels_.size(), [&](int64_t pixel) {
       return runs_.empty() || (pixel + first >= 0 && pixel + end <= size);
     });
-  }
-
-  // Runs side by side are one.
-  void add(int64_t offset, int length) {
-    const size_t size = memory_.shape(1);
-    if (!runs_.empty()) {
-      Run& last = runs_.back();
-      const bool fits = static_cast<size_t>(last.length) + length <= size;
-      if (last.offset + last.length == offset && fits) {
-        last.length += length;
-        return;
-      }
-    }
-    runs_.push_back({offset, length});
   }
 
   Packed<const uint8_t> memory_;

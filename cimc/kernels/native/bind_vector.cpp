@@ -3,10 +3,10 @@
 #include <nanobind/stl/string.h>
 
 #include <array>
-#include <cstring>
 
 #include "bind.h"
 #include "parallel.h"
+#include "commands.h"
 
 namespace cimc {
 namespace {
@@ -16,18 +16,17 @@ using Cube = nb::ndarray<uint8_t, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
 
 constexpr int64_t kLongest = 1 << 20;
 
-bool is_power_of_two(size_t size) { return size && !(size & (size - 1)); }
-
-// A VectorCommand and the arrays it needs; fields as in docs/machine.md.
-class OwnedVector {
+// A VectorCommand, the arrays it needs, and where its results go; fields as in docs/machine.md.
+class VectorUnit : public Command {
  public:
-  OwnedVector(int op, int64_t beat, int64_t tail, Triple count, int64_t a, Triple a_stride,
+  VectorUnit(int op, int64_t beat, int64_t tail, Triple count, int64_t a, Triple a_stride,
               int64_t b, Triple b_stride, std::array<int64_t, 2> window, int64_t window_y,
               int64_t window_x, bool a_signed, bool b_signed, int32_t a_zero, int32_t b_zero,
               int64_t m0, int64_t m1, int shift, int32_t zero, int32_t low, int32_t high,
               Vector<uint8_t> lut, Packed<const int32_t> taps, Vector<int32_t> bias,
-              Vector<int32_t> multiplier, Vector<int64_t> shifts)
-      : lut_(lut), taps_(taps), bias_(bias), multiplier_(multiplier), shifts_(shifts) {
+              Vector<int32_t> multiplier, Vector<int64_t> shifts, Vector<int64_t> targets)
+      : lut_(lut), taps_(taps), bias_(bias), multiplier_(multiplier), shifts_(shifts),
+        targets_(targets) {
     require(op >= 0 && op <= static_cast<int>(VectorOp::kDepthwise), "op does not exist");
     require(beat >= 1 && beat < kLongest && tail >= 1 && tail <= beat, "tail is not in 1..beat");
     for (const int64_t n : {count[0], count[1], count[2], window[0], window[1]})
@@ -43,6 +42,8 @@ class OwnedVector {
     }
     for (size_t i = 0; i < shifts.size(); i++)
       require(shifts.data()[i] >= 0 && shifts.data()[i] <= 63, "a shift is not in 0..63");
+    require(targets.size() == static_cast<size_t>(count[0] * count[1] * count[2]),
+            "there are not as many results as iterations");
     command_ = {};
     command_.op = static_cast<VectorOp>(op);
     command_.beat = static_cast<int>(beat);
@@ -74,43 +75,33 @@ class OwnedVector {
     command_.multiplier = multiplier_.data();
     command_.shifts = shifts_.data();
   }
-  OwnedVector(const OwnedVector&) = delete;
-  OwnedVector& operator=(const OwnedVector&) = delete;
 
-  VectorCommand on(size_t size) const {
-    VectorCommand command = command_;
-    command.size = size;
-    return command;
+  bool fits(const Memories& m) const override {
+    return m.size >= static_cast<size_t>(command_.beat) && is_power_of_two(m.size);
   }
-  size_t cells() const {
-    return static_cast<size_t>(command_.count[0]) * command_.count[1] * command_.count[2];
+
+  // All reads come before the first write.
+  void run(const InstructionSet& set, const Memories& m, int threads) const override {
+    VectorCommand command = command_;
+    command.size = m.size;
+    const size_t beat = static_cast<size_t>(command.beat), row = static_cast<size_t>(command.count[2]);
+    for_each(m.items, threads, [&](size_t item) {
+      thread_local Workspace workspace;
+      uint8_t* memory = m.buffer + item * m.size;
+      uint8_t* results = reinterpret_cast<uint8_t*>(workspace.get(targets_.size() * beat));
+      set.compute(command, memory, results);
+      scatter_item(memory, m.size, targets_.data(), results, targets_.size(), beat, row,
+                   static_cast<size_t>(command.tail));
+    });
   }
 
  private:
   Vector<uint8_t> lut_;
   Packed<const int32_t> taps_;
   Vector<int32_t> bias_, multiplier_;
-  Vector<int64_t> shifts_;
+  Vector<int64_t> shifts_, targets_;
   VectorCommand command_;
 };
-
-void compute(const std::string& name, const OwnedVector& vector, Packed<const uint8_t> memory,
-             Cube results, int threads) {
-  const InstructionSet& set = set_named(name);
-  const VectorCommand command = vector.on(memory.shape(1));
-  const size_t beat = static_cast<size_t>(command.beat);
-  require(is_power_of_two(memory.shape(1)), "the size of a memory is not a power of two");
-  require(results.shape(0) == memory.shape(0) && results.shape(1) == vector.cells() &&
-              results.shape(2) == beat,
-          "the results have another shape");
-  require(threads >= 1, "threads is not positive");
-  const uint8_t* from = memory.data();
-  uint8_t* to = results.data();
-  const nb::gil_scoped_release release;
-  for_each(memory.shape(0), threads, [&](size_t i) {
-    set.compute(command, from + i * command.size, to + i * vector.cells() * beat);
-  });
-}
 
 // results [items, cells, beat] to `targets` [cells] of each memory, the first cell first; of the
 // last of every `row` cells only `tail` bytes.
@@ -126,34 +117,26 @@ void scatter(Packed<uint8_t> memory, Vector<int64_t> targets, Cube results, size
   const int64_t* at = targets.data();
   const nb::gil_scoped_release release;
   for_each(memory.shape(0), threads, [&](size_t item) {
-    uint8_t* own = to + item * size;
-    const uint8_t* cell = from + item * cells * beat;
-    for (size_t i = 0; i < cells; i++, cell += beat) {
-      const size_t width = i % row + 1 == row ? tail : beat;
-      const size_t begin = static_cast<size_t>(at[i]) & (size - 1);
-      const size_t before = std::min(width, size - begin);
-      std::memcpy(own + begin, cell, before);
-      std::memcpy(own, cell + before, width - before);
-    }
+    scatter_item(to + item * size, size, at, from + item * cells * beat, cells, beat, row, tail);
   });
 }
 
 }  // namespace
 
 void bind_vector(nb::module_& module) {
-  nb::class_<OwnedVector>(module, "Vector")
+  nb::class_<VectorUnit, Command>(module, "Vector")
       .def(nb::init<int, int64_t, int64_t, Triple, int64_t, Triple, int64_t, Triple,
                     std::array<int64_t, 2>, int64_t, int64_t, bool, bool, int32_t, int32_t,
                     int64_t, int64_t, int, int32_t, int32_t, int32_t, Vector<uint8_t>,
-                    Packed<const int32_t>, Vector<int32_t>, Vector<int32_t>, Vector<int64_t>>(),
+                    Packed<const int32_t>, Vector<int32_t>, Vector<int32_t>,
+                    Vector<int64_t>, Vector<int64_t>>(),
            nb::arg("op"), nb::arg("beat"), nb::arg("tail"), nb::arg("count"), nb::arg("a"),
            nb::arg("a_stride"), nb::arg("b"), nb::arg("b_stride"), nb::arg("window"),
            nb::arg("window_y"), nb::arg("window_x"), nb::arg("a_signed"), nb::arg("b_signed"),
            nb::arg("a_zero"), nb::arg("b_zero"), nb::arg("m0"), nb::arg("m1"), nb::arg("shift"),
            nb::arg("zero"), nb::arg("low"), nb::arg("high"), nb::arg("lut"), nb::arg("taps"),
-           nb::arg("bias"), nb::arg("multiplier"), nb::arg("shifts"));
-  module.def("compute", &compute, nb::arg("instruction_set"), nb::arg("vector"),
-             nb::arg("memory"), nb::arg("results"), nb::arg("threads"));
+           nb::arg("bias"), nb::arg("multiplier"), nb::arg("shifts"),
+           nb::arg("targets"));
   module.def("scatter", &scatter, nb::arg("memory"), nb::arg("targets"), nb::arg("results"),
              nb::arg("row"), nb::arg("tail"), nb::arg("threads"));
 }

@@ -62,9 +62,10 @@ NB_MODULE(_native, module) {
       "load_speed", [](const std::string& name) { return load_speed(set_named(name)); },
       nb::arg("instruction_set"));
   bind_layer(module);
+  bind_commands(module);
   bind_vector(module);
   module.attr("MAX_ROWS") = kMaxRows;
-  module.attr("INTERFACE") = 4;  // as in cimc/kernels/native.py
+  module.attr("INTERFACE") = 5;  // as in cimc/kernels/native.py
 }
 
 }  // namespace cimc
