@@ -8,7 +8,7 @@ as many as there are processors to run on.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from functools import cache
 from threading import local
@@ -77,7 +77,7 @@ _own = local()
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
+def one_thread() -> Generator[None]:
     """What this thread does, it does alone."""
     _own.alone = True
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,9 +13,6 @@ from numpy.typing import NDArray
 
 from cimc.kernels import native
 from cimc.sim.emulator_memory import ActivationBuffer, Dram
-
-_TOGETHER = 64
-"""Most items that go through a program in step: what they work on should stay in the caches."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +85,11 @@ def execute(steps: Sequence[Step], memories: Memories) -> None:
         if isinstance(step, Store):
             memories.dram.claim(step.address, step.size)
     threads, items = native.threads(), len(memories.psums)
-    if threads > items or (threads == 1 and items <= _TOGETHER):
+    if threads == 1 or threads > items:
         _execute_in_step(steps, memories)
         return
-    size = min(-(-items // threads), _TOGETHER)
-    parts = [memories.part(slice(i, min(i + size, items))) for i in range(0, items, size)]
+    ends = [items * i // threads for i in range(threads + 1)]
+    parts = [memories.part(slice(*each)) for each in pairwise(ends)]
 
     def work(part: Memories) -> None:
         with native.one_thread():

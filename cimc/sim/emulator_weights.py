@@ -82,9 +82,11 @@ def load_weights(state: ArrayState, command: Command, data: Bytes) -> None:
 
 
 def _row_config(geometry: Geometry, command: Command) -> RowConfig:
-    names = ("bits", "pc_bits", "first_row", "cut")
+    bits, pc_bits, first_row, cut = (
+        command[name] for name in ("bits", "pc_bits", "first_row", "cut")
+    )
     dual = weight_packing(geometry, command) is WeightPacking.LANES
-    return RowConfig(*(command[name] for name in names), dual)
+    return RowConfig(bits, pc_bits, first_row, cut, dual)
 
 
 def weight_packing(geometry: Geometry, command: Command) -> WeightPacking:

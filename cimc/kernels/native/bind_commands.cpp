@@ -62,6 +62,22 @@ class ArrayCommand : public Command {
   }
 
   void run(const InstructionSet& set, const Memories& m, int threads) const override {
+    const size_t codes = pixels_.size() * static_cast<size_t>(lanes_);
+    const size_t most = std::max<size_t>(1, kCodes / codes);
+    for (size_t first = 0; first < m.items; first += most) {
+      Memories part = m;
+      part.buffer += first * size_;
+      part.psums += first * entries_ * outputs_;
+      part.items = std::min(most, m.items - first);
+      run_some(set, part, threads);
+    }
+  }
+
+ private:
+  // Results that are computed before they are written.
+  static constexpr size_t kCodes = 1 << 22;
+
+  void run_some(const InstructionSet& set, const Memories& m, int threads) const {
     thread_local Workspace room, sums;
     const size_t rows = m.items * pixels_.size();
     uint8_t* codes = nullptr;
@@ -102,7 +118,6 @@ class ArrayCommand : public Command {
                    static_cast<size_t>(lanes_), 1, static_cast<size_t>(lanes_));
   }
 
- private:
   struct Product {
     const Plan* plan;
     Matrix<const uint8_t> w;
