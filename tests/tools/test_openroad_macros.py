@@ -45,9 +45,10 @@ ODD = Target(
 )
 
 
-@pytest.fixture(
-    scope="module", params=[get("daism"), get("daism-small"), ODD], ids=lambda t: t.name
-)
+SHIPPED = [get(name) for name in ("daism", "daism-small", "dcim-small")]
+
+
+@pytest.fixture(scope="module", params=[*SHIPPED, ODD], ids=lambda t: t.name)
 def target(request: pytest.FixtureRequest) -> Target:
     return request.param
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,10 +31,12 @@ from cimc.backend.openroad.estimate import (
     leakage_nw,
 )
 from cimc.backend.openroad.floorplan import CELL_DENSITY, CHANNEL_UM, floorplan
+from cimc.backend.openroad.flow import cell_area_um2
 from cimc.backend.openroad.macros import macro_counts
+from cimc.multipliers import get as get_multiplier
 from cimc.targets import get
 
-TARGETS = ("daism", "daism-small")
+TARGETS = ("daism", "daism-small", "dcim")
 RTL = ("rtl/cimc_pkg.sv", "rtl/cimc_bank.sv", "rtl/cimc_core.sv")
 OPENROAD_SCRIPTS = ("openroad.tcl", "macro_placement.tcl", "constraint.sdc", "sta.tcl")
 
@@ -67,9 +70,12 @@ def test_config_uses_known_variables(texts: dict[str, str]) -> None:
     assert config_faults(texts["config.mk"]) == []
 
 
-def test_config_leaves_out_bodies_of_macros(texts: dict[str, str]) -> None:
+def test_config_leaves_out_bodies_of_macros(texts: dict[str, str], target_name: str) -> None:
     files = config_variables(texts["config.mk"])["VERILOG_FILES"].split()
-    assert [f.rsplit("/", 1)[1] for f in files] == ["cimc_pkg.sv", "cimc_core.sv", "macros.sv"]
+    # A bank of dcim is an ordinary memory with logic around it.
+    bank = ["cimc_bank.sv"] if get(target_name).array == "dcim" else []
+    expected = ["cimc_pkg.sv", *bank, "cimc_core.sv", "macros.sv"]
+    assert [f.rsplit("/", 1)[1] for f in files] == expected
 
 
 def test_abstracts_have_the_same_pins_and_area(texts: dict[str, str], target_name: str) -> None:
@@ -191,3 +197,13 @@ def test_planted_pin_name_is_found(texts: dict[str, str]) -> None:
     assert liberty_pins(wrong) != liberty_pins(texts[name])
     with pytest.raises(ValueError, match="PIN and END"):
         lef_pins(texts[name.replace("lib", "lef")].replace("END re_i", "END re_o"))
+
+
+def test_a_larger_multiplier_in_the_lanes_needs_a_larger_die() -> None:
+    small, large = (
+        cell_area_um2(replace(get("dcim"), multipliers=(name,)))
+        for name in ("drum-k3", "openacm-log")
+    )
+    lanes = get("dcim").geometry.products_per_cycle
+    gates = [get_multiplier(name).gates(8, 8) or 0 for name in ("drum-k3", "openacm-log")]
+    assert large - small == pytest.approx(0.65 * lanes * (gates[1] - gates[0]))

@@ -13,7 +13,9 @@ from cimc.backend.openroad.lef import lef
 from cimc.backend.openroad.liberty import liberty
 from cimc.backend.openroad.macros import Macro, Port, macro_counts
 from cimc.backend.openroad.templates import header, render
-from cimc.targets.base import Geometry, Target
+from cimc.multipliers import get as get_multiplier
+from cimc.passes.machine_costs import LOGIC
+from cimc.targets.base import MAGNITUDE_BITS, Target
 
 TOP = "cimc_core"
 CLOCK = "clk_i"
@@ -52,7 +54,7 @@ def write_flow(out: Path, target: Target, *, rtl_files: Iterable[str]) -> list[P
 def flow_texts(target: Target, rtl_files: Sequence[str]) -> dict[str, str]:
     """Contents of every file of flow/ by its path in there."""
     counts = macro_counts(target)
-    plan = floorplan(counts, cell_area_um2(target.geometry))
+    plan = floorplan(counts, cell_area_um2(target))
     values = _values(target, rtl_files, counts, plan)
     texts = {name: render(f"{name}.j2", **values) for name in TEMPLATES}
     for macro in counts:
@@ -61,16 +63,33 @@ def flow_texts(target: Target, rtl_files: Sequence[str]) -> dict[str, str]:
     return texts
 
 
-def cell_area_um2(geometry: Geometry) -> float:
+def cell_area_um2(target: Target) -> float:
     """ESTIMATE of the area of standard cells, to size the die.
 
-    Sums of the parts' areas (queues and control; a byte of the vector unit; a requantisation
-    lane; the share of a product in row generator and adder tree; the two accumulators of a lane)
-    after Yosys with the cell areas of nangate45; within 1 % of daism-small (333,600).
+    Sums of the parts' areas (queues and control; a byte of the vector unit; a requantisation lane;
+    a product; the two accumulators of a lane) after Yosys with the cell areas of nangate45; within
+    1 % of daism-small (333,600 um2) and 2 % of dcim-small (318,100, with `drum-k3` 313,700, with
+    `openacm-log` 328,100).
     """
-    g = geometry
+    g = target.geometry
     vector, requant = 20_300.0 * g.beat_bytes, 11_700.0 * g.requant_lanes
-    return 55_000.0 + vector + requant + 1_260.0 * g.products_per_cycle + 1_800.0 * g.outputs
+    products = sum(
+        group.geometry.products_per_cycle * product_area_um2(group.multiplier)
+        for group in target.groups
+    )
+    return 55_000.0 + vector + requant + products + 1_800.0 * g.outputs
+
+
+def product_area_um2(multiplier: str | None) -> float:
+    """Share of a product in row generator and adder tree, and a digital `multiplier` if it has one.
+
+    One that is not all logic (a table) counts as an array multiplier.
+    """
+    if multiplier is None:
+        return 1_260.0
+    bits = (MAGNITUDE_BITS, MAGNITUDE_BITS)
+    gates = get_multiplier(multiplier).gates(*bits) or get_multiplier(LOGIC).gates(*bits) or 0
+    return 440.0 + 0.65 * gates
 
 
 def instance_of(macro: Macro) -> str:
@@ -103,6 +122,7 @@ def _values(
         "header": header(target.name),
         "target": target.name,
         "geometry": target.geometry,
+        "multipliers": ", ".join(target.multipliers),
         "top": TOP,
         "clock": CLOCK,
         "sources": sources,
@@ -124,5 +144,5 @@ def _values(
         "e": figures,
         "sizes": {m.name: estimate(m) for m in counts},
         "slow": [m for m in counts if estimate(m).cycle_ns > period],
-        "cell_area_um2": cell_area_um2(target.geometry),
+        "cell_area_um2": cell_area_um2(target),
     }
