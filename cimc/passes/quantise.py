@@ -13,10 +13,8 @@ from typing import Any
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import (
-    ArrayAttr,
     DenseArrayBase,
     FunctionType,
-    IntegerAttr,
     LocationAttr,
     ModuleOp,
     NameLoc,
@@ -25,18 +23,16 @@ from xdsl.dialects.builtin import (
     UnknownLoc,
 )
 from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
-from cimc.diagnostics import InvalidInput, pass_fail
+from cimc.diagnostics import InvalidInput
 from cimc.dialects.nn import (
-    BlobAttr,
     ClipOp,
     DequantizeOp,
     HostOp,
     NnOp,
     QuantizeOp,
-    QuantType,
     ReluOp,
     WeightedOp,
     int_attr,
@@ -44,20 +40,18 @@ from cimc.dialects.nn import (
     shape_of,
 )
 from cimc.interp.nn import end_names, main_function
-from cimc.passes.calibrate import seen_by
-from cimc.passes.canonicalise_nn import NO_CLAMP, clamp_of
+from cimc.passes.code_types import CodeTypes
 from cimc.passes.context import cim_context
 from cimc.passes.quantised_forms import (
     KEEPS,
     Forms,
-    are_scores,
     fits,
     grid_of,
     grid_of_entry,
     grid_of_readers,
     recode,
 )
-from cimc.passes.ranges import IMAGES, activation_type, bits_of, code_limits, code_range, score_type
+from cimc.passes.ranges import IMAGES, bits_of, code_limits, code_range
 from cimc.weights import WeightStore
 
 SEEN = ("range", "histogram", "ranges", "histograms")
@@ -93,18 +87,15 @@ class Quantiser:
         self.function = function
         self.weights = weights
         self.forms = Forms(weights)
-        self.clip = clip
-        images = function.attributes.get(IMAGES)
-        self.images = images.value.data if isinstance(images, IntegerAttr) else 0
+        self.types = CodeTypes(function, weights, clip)
         self.codes: dict[SSAValue[Any], SSAValue[Any]] = {}
         self.floats: dict[SSAValue[Any], SSAValue[Any]] = {}
-        self.bits: dict[SSAValue[Any], int] = {}
+        self.bits = self.types.bits
         self.fewer: dict[tuple[SSAValue[Any], int], SSAValue[Any]] = {}
         self.block = Block()
 
     def run(self) -> FuncOp:
         """The quantised function."""
-        self.find_bits()
         self.quantise_inputs()
         for op in self.function.body.block.ops:
             match op:
@@ -133,20 +124,6 @@ class Quantiser:
         new.location = self.function.location
         return new
 
-    def find_bits(self) -> None:
-        """Bits of every tensor: the most that one of its readers wants.
-
-        A layer that wants fewer reads a copy of fewer bits (`with_fewer_bits`).
-        """
-        for op in reversed(list(self.function.body.block.ops)):
-            for operand in op.operands:
-                wanted = 8
-                if isinstance(op, WeightedOp) and op.activation_bits is not None:
-                    wanted = op.activation_bits.value.data
-                elif isinstance(op, KEEPS):
-                    wanted = self.bits.get(op.y, 8)
-                self.bits[operand] = max(wanted, self.bits.get(operand, 0))
-
     def quantise_inputs(self) -> None:
         """Arguments stay float; the machine reads them quantised as it wants, or as calibrated."""
         for i, argument in enumerate(self.function.body.block.args):
@@ -164,14 +141,14 @@ class Quantiser:
 
         The model's own, where that does for all readers, else by what calibration saw.
         """
-        seen, histogram = self.seen_in(value)
+        seen, histogram = self.types.seen_in(value)
         interval = None
         if isinstance(seen, DenseArrayBase):
             low, high = seen.get_values()
             interval = float(low), float(high)
         given = grid_of_entry(value, interval)
         if given is None:
-            quant = self.type_of(value, seen, histogram)
+            quant = self.types.of(value, seen, histogram)
             given = quant, code_range(quant, self.bits.get(value, 8))
         quant, (low, high) = given
         properties = {"low": int_attr(low), "high": int_attr(high)}
@@ -182,43 +159,12 @@ class Quantiser:
         op.y.name_hint = named[0].y.name_hint if named else None
         return op
 
-    def seen_in(self, value: SSAValue[Any]) -> tuple[Attribute | None, Attribute | None]:
-        """Range and histogram of `value`, as far as they are known."""
-        if isinstance(value.owner, Operation):
-            return seen_by(value.owner, value)
-        kept = [self.function.attributes.get(name) for name in ("arg_ranges", "arg_histograms")]
-        i = self.function.body.block.args.index(value)
-        ranges, histograms = (
-            each.data[i] if isinstance(each, ArrayAttr) else None for each in kept
-        )
-        return ranges, histograms
-
     def location_of(self, value: SSAValue[Any]) -> LocationAttr:
         """Where `value` comes from: a node, or an argument by its name."""
         if isinstance(value.owner, Operation):
             return value.owner.location
         name = end_names(self.function, "arg_names")[self.function.body.block.args.index(value)]
         return NameLoc(StringAttr(name), UnknownLoc())
-
-    def type_of(
-        self,
-        value: SSAValue[Any],
-        seen: Attribute | None,
-        histogram: Attribute | None,
-        bits: int | None = None,
-    ) -> QuantType:
-        """Type of the codes of `value`, of `bits` or its own bits, from what calibration saw."""
-        if not isinstance(seen, DenseArrayBase):
-            if not isinstance(value.owner, Operation):
-                raise pass_fail(self.function, "arg_ranges is missing; run calibrate first")
-            raise pass_fail(value.owner, "range is missing; run calibrate first")
-        low, high = (float(v) for v in seen.get_values())
-        if isinstance(value.owner, WeightedOp) and are_scores(value):
-            return score_type(low, high, clamp_of(value.owner) or NO_CLAMP, self.images)
-        counts = None
-        if self.clip and isinstance(histogram, BlobAttr):
-            counts = self.weights.get(histogram.key.data)
-        return activation_type(low, high, bits or self.bits.get(value, 8), counts)
 
     def real(self, value: SSAValue[Any], user: Operation) -> SSAValue[Any]:
         """`value` as floats, for the host."""
@@ -278,7 +224,7 @@ class Quantiser:
         elif given is not None:
             y, ends = given
         else:
-            y = self.type_of(op.y, op.value_range, op.histogram)
+            y = self.types.of(op.y, op.value_range, op.histogram)
             ends = code_range(y, self.bits.get(op.y, 8))
         return self.forms.form(op, operands, y, ends, bits)
 
@@ -290,11 +236,11 @@ class Quantiser:
         codes, source = self.codes[value], value
         while isinstance(source.owner, KEEPS):
             source = source.owner.x
-        seen, histogram = self.seen_in(source)
+        seen, histogram = self.types.seen_in(source)
         if bits >= self.bits.get(value, 8) or not isinstance(seen, DenseArrayBase):
             return codes
         if (value, bits) not in self.fewer:
-            y = self.type_of(source, seen, histogram, bits)
+            y = self.types.of(source, seen, histogram, bits)
             for each in recode(codes, y, code_range(y, bits)):
                 each.location = user.location
                 self.block.add_op(each)
