@@ -7,8 +7,9 @@ them (`cimc.passes.sensitivity`). Integer programs find what costs the fewest cy
 estimate, among equals the fewest rows or gates, then the least noise (`cimc.passes.plan_search`).
 Layers that read one tensor get the same bits of activations.
 
-The plan then holds for calibration images: it is repaired on the side too, and while the outputs on
-images that repair was not fitted to miss the limit, it is chosen again with that much less noise.
+The plan then holds for calibration images: it is repaired on the side too, with the first half of
+them and with the second. While the outputs on the other halves miss the limit, it is chosen again
+with that much less noise.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -111,36 +112,60 @@ class Trial:
         return found
 
     @cached_property
-    def held(self) -> dict[str, NDArray[Any]]:
-        """Calibration images that decide in repair and are not fitted to."""
-        first = HOLD_OUT - 1 if self.count >= HOLD_OUT else 0
-        held = {name: array[first::HOLD_OUT] for name, array in self.images.items()}
-        return {name: a[: self.affordable(HELD_PRODUCTS, HELD_IMAGES)] for name, a in held.items()}
+    def folds(self) -> list[tuple[Images, Images]]:
+        """Calibration images to repair with and others to measure on: the halves, both ways.
+
+        Neighbours among them are often of one kind, halves are not; too few to halve are not cut.
+        """
+        most = self.affordable(HELD_PRODUCTS, HELD_IMAGES)
+        if self.count < 2 * HOLD_OUT:
+            return [(self.images, {name: a[:most] for name, a in self.images.items()})]
+        middle = self.count // 2
+        first, second = (
+            {name: array[part] for name, array in self.images.items()}
+            for part in (slice(None, middle), slice(middle, self.count))
+        )
+        return [
+            (fit, spread(other, most // 2)) for fit, other in ((first, second), (second, first))
+        ]
 
     @cached_property
     def exact_noise(self) -> float:
         """Noise to signal of the outputs with exact products."""
-        return self.noise(self.exact, self.ctx, self.held)
+        return self.noise([(self.exact, self.ctx, images) for _, images in self.folds])
 
     def planned_noise(self, plan: Choices, images: Images | None = None) -> float:
-        """The same with a choice for each layer, by node, repaired; on `images` if given."""
+        """The same with a choice for each layer, by node, repaired.
+
+        On `images`, repaired with all calibration images; without them each half of these is
+        repaired with the other one.
+        """
+        folds = self.folds if images is None else [(self.images, images)]
+        return self.noise([(*self.repaired(plan, fit), seen) for fit, seen in folds])
+
+    def repaired(self, plan: Choices, images: Images) -> tuple[ModuleOp, CimContext]:
+        """The network with a choice for each layer, repaired with `images`."""
         bits = {node: choice.bits for node, choice in plan.items()}
         module = self.precisions.module(bits).clone()
         for name, layer in named_layers(module):
             layer.multiplier = StringAttr(plan[name].multiplier)
         own = self.ctx.scratch()
+        assert own.calibration is not None
+        own.calibration = replace(own.calibration, arrays=dict(images))
         RepairPass(self.repair).apply(own, module)
-        return self.noise(module, own, images or self.held)
+        return module, own
 
-    def noise(self, module: ModuleOp, ctx: CimContext, images: Images) -> float:
-        """Energy of the outputs' error over theirs, of quantised `module` on `images`."""
-        clean = run(self.real, self.ctx.weights, images).outputs
-        noisy = run(module, ctx.weights, images).outputs
-        flat = [
-            np.concatenate([each[k].reshape(-1) for k in sorted(clean)]).astype(np.float64)
-            for each in (clean, noisy)
-        ]
-        return noise_to_signal(*flat)
+    def noise(self, runs: Sequence[tuple[ModuleOp, CimContext, Images]]) -> float:
+        """Energy of the outputs' error over theirs, of quantised modules on images of each."""
+        clean, noisy = (
+            [
+                values.astype(np.float64).reshape(-1)
+                for module, ctx, images in each
+                for _, values in sorted(run(module, ctx.weights, images).outputs.items())
+            ]
+            for each in ([(self.real, self.ctx, images) for _, _, images in runs], runs)
+        )
+        return noise_to_signal(np.concatenate(clean), np.concatenate(noisy))
 
 
 def spread(images: Images, count: int) -> dict[str, NDArray[Any]]:

@@ -2,11 +2,15 @@
 
 Layers are taken in order. What enters them is what the repaired layers before give; what they
 should give is what the same network gives with exact products. A step is tried on three quarters of
-the calibration images and kept where it brings the layer nearer to that on the last quarter. Steps:
+the calibration images. It is kept where it brings the layer nearer to that on the last quarter, and
+where what the first half of the three gives suits the second half, and the other way round: what
+neighbours among the images share (crops of one photograph) must not be taken for all. Steps:
 
 - `gain`: one factor for the layer;
-- `offset`: besides, an offset for each output channel; both undo the error of the layer alone;
-- `channel-gain`: a factor and an offset for each channel, which also undo what layers before left;
+- `offset`: besides, an offset for each output channel, as far as the two halves agree on them;
+- `channel-gain`: a factor of its own for each channel too, as far as they agree; all these undo the
+  error of the layer alone;
+- `upstream`: a factor and an offset for each channel that also undo what layers before left;
 - `rounding`: each weight becomes the code whose products with the layer's activations are nearest;
 - `descent`: codes of each output channel are changed one by one while its sums come nearer.
 
@@ -52,7 +56,7 @@ class Repaired:
 class RepairPass(ModulePass):
     """Changes integers of layers whose multiplier is not exact, on quantised @main.
 
-    `level` is "none", or how far down that list: "gain", "offsets", "channels" (the first three) or
+    `level` is "none", or how far down that list: "gain", "offsets", "channels" (the first four) or
     "weights" (all). At most `images` calibration images are used; `fit_rows` is how many results of
     a layer are fitted to.
 

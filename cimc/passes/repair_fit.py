@@ -8,6 +8,7 @@ layer's result, so each channel is weighted by the square of its requantisation 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,14 +62,30 @@ class Moments:
 
     def channel_offsets(self) -> Correction:
         """One gain, by the deviations from the means, and offsets that make the means right."""
-        covariance, variance = self.yt - self.y * self.t, self.yy - self.y**2
-        g = ratio(float(self.weight @ covariance), float(self.weight @ variance))
-        return self.with_offsets(np.full(len(self.weight), g))
+        return self.channels(0.0, 1.0)
 
     def channel_gains(self) -> Correction:
         """A gain for each channel, and offsets that make the means right."""
+        return self.channels(1.0, 1.0)
+
+    def channels(self, gains: float, offsets: float) -> Correction:
+        """The layer's gain and, of what each channel would add to it, the part `gains`.
+
+        Of the offsets that then make the means right the part `offsets`.
+        """
+        layer, own = self.layer_factor(), self.own_factors()
+        gain = layer + gains * own
+        return Correction(gain, offsets * (self.t - gain * self.y))
+
+    def layer_factor(self) -> float:
+        """One gain, by the deviations from the means."""
         covariance, variance = self.yt - self.y * self.t, self.yy - self.y**2
-        layer = ratio(float(self.weight @ covariance), float(self.weight @ variance))
+        return ratio(float(self.weight @ covariance), float(self.weight @ variance))
+
+    def own_factors(self) -> Floats:
+        """The gain of each channel [O] less the layer's; little where there is little signal."""
+        covariance, variance = self.yt - self.y * self.t, self.yy - self.y**2
+        layer = self.layer_factor()
         ridge = (
             SHRINKAGE
             * float(self.weight @ variance)
@@ -76,11 +93,7 @@ class Moments:
         )
         total = np.maximum(variance + ridge, np.finfo(float).tiny)
         low, high = (limit * layer for limit in GAIN_LIMITS)
-        return self.with_offsets(np.clip((covariance + ridge * layer) / total, low, high))
-
-    def with_offsets(self, gain: Floats) -> Correction:
-        """`gain`, and offsets that make the means right."""
-        return Correction(gain, self.t - gain * self.y)
+        return np.clip((covariance + ridge * layer) / total, low, high) - layer
 
     def error(self, correction: Correction) -> float:
         """Mean squared error of corrected sums."""
@@ -97,6 +110,75 @@ class Moments:
         """10 log10 (signal / error) of corrected sums; None without an error or a signal."""
         error, signal = self.error(correction), self.signal()
         return 10 * math.log10(signal / error) if error > 0 and signal > 0 else None
+
+
+@dataclass(frozen=True)
+class HalvedCorrection:
+    """What is fitted to all images, and what the first and the second half of them would give."""
+
+    whole: Correction
+    halves: tuple[Correction, Correction]
+
+    @staticmethod
+    def none(outputs: int) -> HalvedCorrection:
+        """Changes nothing."""
+        same = Correction.none(outputs)
+        return HalvedCorrection(same, (same, same))
+
+
+@dataclass(frozen=True)
+class HalvedMoments:
+    """Moments over all images, and over the first and the second half of them.
+
+    Neighbours in calibration data are often of one kind (crops of a photograph, frames of a film),
+    halves are not: what both say also holds for further images.
+    """
+
+    whole: Moments
+    halves: tuple[Moments, Moments]
+
+    @staticmethod
+    def of(y: Sums, t: Sums, factors: Floats, middle: int) -> HalvedMoments:
+        """As `Moments.of`; the second half of the images begins at row `middle`."""
+        first, second = (Moments.of(y[part], t[part], factors) for part in cut(middle))
+        return HalvedMoments(Moments.of(y, t, factors), (first, second))
+
+    def fitted(self, fit: Callable[[Moments], Correction]) -> HalvedCorrection:
+        """What `fit` gives."""
+        first, second = self.halves
+        return HalvedCorrection(fit(self.whole), (fit(first), fit(second)))
+
+    def agreed(self, own_gains: bool) -> HalvedCorrection:
+        """One gain, or one for each channel, and offsets, as far as the halves agree on them."""
+        gains, weight, (first, second) = 0.0, self.whole.weight, self.halves
+        if own_gains:
+            variance = np.maximum(self.whole.yy - self.whole.y**2, 0)
+            gains = agreement(first.own_factors(), second.own_factors(), weight * variance)
+        full = [half.channels(gains, 1.0).offset for half in self.halves]
+        offsets = agreement(full[0], full[1], weight)
+        halves = first.channels(gains, offsets), second.channels(gains, offsets)
+        return HalvedCorrection(self.whole.channels(doubled(gains), doubled(offsets)), halves)
+
+    def crossed_error(self, correction: HalvedCorrection) -> float:
+        """Mean squared error of each half with what was fitted to the other one, summed."""
+        first, second = self.halves
+        return first.error(correction.halves[1]) + second.error(correction.halves[0])
+
+
+def cut(middle: int) -> tuple[slice, slice]:
+    """What is before `middle`, and the rest."""
+    return slice(None, middle), slice(middle, None)
+
+
+def agreement(first: Floats, second: Floats, weight: Floats) -> float:
+    """Which part of either is best for the other one, 0..1: 1 where they are equal."""
+    energy = float(weight @ (first**2 + second**2)) / 2
+    return float(np.clip(weight @ (first * second) / energy, 0.0, 1.0)) if energy > 0 else 0.0
+
+
+def doubled(part: float) -> float:
+    """The part that is best for the mean of two whose `agreement` is `part` (Spearman-Brown)."""
+    return 2 * part / (1 + part)
 
 
 def ratio(covariance: float, variance: float) -> float:

@@ -14,7 +14,14 @@ from cimc.multipliers import get as get_multiplier
 from cimc.passes.plan import layer_name
 from cimc.passes.quantise_weights import BIAS_LIMIT, INT32_MAX
 from cimc.passes.ranges import code_limits
-from cimc.passes.repair_fit import Correction, Floats, Moments, Sums
+from cimc.passes.repair_fit import (
+    Correction,
+    Floats,
+    HalvedCorrection,
+    HalvedMoments,
+    Moments,
+    Sums,
+)
 from cimc.passes.repair_samples import Codes, Places, Table, sums_of
 from cimc.passes.repair_weights import Group, descended, rounded
 from cimc.weights import WeightStore
@@ -52,6 +59,8 @@ class Judged:
 
     repair: Repair
     moments: Moments
+    crossed: float
+    """Error of each half of the images with the correction that was fitted to the other one."""
 
     @property
     def error(self) -> float:
@@ -73,6 +82,26 @@ class Samples:
     """Exact sums of `windows`."""
     wanted: Sums
     """Exact sums in the exact network."""
+    middle: int
+    """The first window of the second half of the images."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Weight codes, and the moments of their sums."""
+
+    codes: Codes
+    local: HalvedMoments
+    """On the samples to fit to, against exact sums of the same operands."""
+    wanted: HalvedMoments
+    """The same against the sums that are wanted."""
+    held: Moments
+    """On the samples that decide, against the sums that are wanted."""
+
+    def __call__(self, correction: HalvedCorrection) -> Judged:
+        """With a correction of the sums."""
+        crossed = self.wanted.crossed_error(correction)
+        return Judged(Repair(self.codes, correction.whole), self.held, crossed)
 
 
 @dataclass
@@ -112,12 +141,15 @@ class LayerRepair:
         codes, exact = w.reshape(len(w), -1), get_multiplier("exact").table(*bits)
 
         def samples(images: NDArray[np.bool_], count: int) -> Samples:
-            places = Places.sample(layer, np.flatnonzero(images), count, rng)
+            each = np.flatnonzero(images)
+            places = Places.sample(layer, each, count, rng)
+            middle = int(np.searchsorted(places.image, each[len(each) // 2]))
             windows = places.windows(layer, given)
             local = sums_of(windows, codes, zeros, exact)
             target = places.windows(layer, wanted)
             same = np.array_equal(windows, target)
-            return Samples(windows, local, local if same else sums_of(target, codes, zeros, exact))
+            far = local if same else sums_of(target, codes, zeros, exact)
+            return Samples(windows, local, far, middle)
 
         m, s = (
             weights.get(blob.key.data).astype(np.float64)
@@ -136,57 +168,49 @@ class LayerRepair:
 
     def best(self, level: int) -> Repair:
         """The best repair with the steps of levels 1 .. `level`, 1 at least."""
-        start = Repair(self.codes, Correction.none(len(self.codes)))
-        kept = Judged(start, self.judge(self.codes))
-        local, wanted = self.moments(self.codes)
-        kept = self.tried("gain", kept, self.codes, local.layer_gain())
+        tried = self.candidate(self.codes)
+        kept = tried(HalvedCorrection.none(len(self.codes)))
+        kept = self.better("gain", kept, tried(tried.local.fitted(Moments.layer_gain)))
         if level >= OFFSETS:
-            kept = self.tried("offset", kept, self.codes, local.channel_offsets())
+            kept = self.better("offset", kept, tried(tried.local.agreed(own_gains=False)))
         if level >= CHANNELS:
-            kept = self.tried("channel-gain", kept, self.codes, wanted.channel_gains())
+            kept = self.better("channel-gain", kept, tried(tried.local.agreed(own_gains=True)))
+            kept = self.better("upstream", kept, tried(tried.wanted.fitted(Moments.channel_gains)))
         if level >= WEIGHTS and self.zeros[1] == 0:
-            kept = self.tried_codes("rounding", kept, self.each_group(rounded))
+            kept = self.better_codes("rounding", kept, self.each_group(rounded))
             chosen = self.by_group(kept.repair.codes)
-            kept = self.tried_codes("descent", kept, self.each_group(descended, chosen))
+            kept = self.better_codes("descent", kept, self.each_group(descended, chosen))
         return kept.repair
 
-    def tried_codes(self, step: str, kept: Judged, codes: Codes) -> Judged:
+    def better_codes(self, step: str, kept: Judged, codes: Codes) -> Judged:
         """`kept`, or `codes` with the best correction."""
         if not self.fits(codes):
             return kept
-        local, wanted = self.moments(codes)
-        judge = self.judge(codes)
-        both = (local.channel_offsets(), wanted.channel_gains())
-        return self.tried(step, kept, codes, min(both, key=judge.error), judge)
+        tried = self.candidate(codes)
+        local, wanted = tried.local.agreed(own_gains=True), tried.wanted
+        both = (tried(local), tried(wanted.fitted(Moments.channel_gains)))
+        return self.better(step, kept, min(both, key=lambda found: found.crossed))
 
-    def tried(
-        self,
-        step: str,
-        kept: Judged,
-        codes: Codes,
-        correction: Correction,
-        judge: Moments | None = None,
-    ) -> Judged:
-        """The better of `kept` and `codes` with `correction`; notes the step.
+    def better(self, step: str, kept: Judged, found: Judged) -> Judged:
+        """`found` where neither held images nor either half of the others contradict, or `kept`.
 
-        `judge` judges `codes`; without it they are those of `kept`.
+        Notes the step.
         """
-        found = Judged(Repair(codes, correction), judge or kept.moments)
-        better = found.error < kept.error
+        better = found.error < kept.error and found.crossed < kept.crossed
         snr = (rounded_db(kept.snr_db), rounded_db(found.snr_db))
         self.steps.append(Step(layer_name(self.layer), step, *snr, better))
         return found if better else kept
 
-    def moments(self, codes: Codes) -> tuple[Moments, Moments]:
-        """On the samples to fit to: against exact sums of the same operands, and those wanted."""
-        y = sums_of(self.fit.windows, codes, self.zeros, self.table)
-        local = Moments.of(y, self.fit.local, self.factors)
-        return local, Moments.of(y, self.fit.wanted, self.factors)
-
-    def judge(self, codes: Codes) -> Moments:
-        """On the samples that decide, against the sums wanted."""
-        y = sums_of(self.held.windows, codes, self.zeros, self.table)
-        return Moments.of(y, self.held.wanted, self.factors)
+    def candidate(self, codes: Codes) -> Candidate:
+        """`codes` with any correction."""
+        y, held = (
+            sums_of(each.windows, codes, self.zeros, self.table) for each in (self.fit, self.held)
+        )
+        local, wanted = (
+            HalvedMoments.of(y, t, self.factors, self.fit.middle)
+            for t in (self.fit.local, self.fit.wanted)
+        )
+        return Candidate(codes, local, wanted, Moments.of(held, self.held.wanted, self.factors))
 
     def by_group(self, codes: Codes) -> list[Codes]:
         """`codes` [O, K] of each group."""

@@ -61,10 +61,10 @@ class Places:
 
 def sums_of(windows: Codes, w: Codes, zeros: tuple[int, int], table: Table) -> NDArray[np.int32]:
     """Sums [R, O] of `windows` [R, groups, K] with weights `w` [O, K]; `zeros` of both."""
-    groups = windows.shape[1]
+    groups, product = windows.shape[1], table_product(table)
     parts: list[NDArray[np.int32]] = []
     for g, weights in enumerate(np.split(w, groups)):
         rows = np.ascontiguousarray(windows[:, g])
         x, right = Operand.of_codes(rows, zeros[0]), Operand.of_codes(weights.T, zeros[1])
-        parts.append(table_product(table)(x, right))
+        parts.append(product(x, right))
     return np.concatenate(parts, axis=1)

@@ -22,7 +22,7 @@ from cimc.multipliers import get as get_multiplier
 from cimc.passes.context import CimContext
 from cimc.passes.pipeline import PASSES, PIPELINE
 from cimc.passes.repair import RepairPass
-from cimc.passes.repair_fit import Correction, Moments
+from cimc.passes.repair_fit import Correction, HalvedMoments, Moments, doubled
 from cimc.passes.repair_samples import Places, sums_of
 from cimc.passes.repair_streams import Streams, exact_twin
 from cimc.quant import requantise
@@ -78,6 +78,37 @@ def test_fits_recover_what_made_the_sums() -> None:
     assert shifted.error(shifted.channel_offsets()) < 1e-3
 
 
+def test_only_what_both_halves_show_is_fitted() -> None:
+    rng = np.random.default_rng(2)
+    wanted = rng.integers(-1000, 1000, (8000, 256)).astype(np.int32)
+    both, one = rng.integers(-400, 400, 256), rng.integers(-200, 200, 256)
+    sign = np.where(np.arange(8000)[:, None] < 4000, 1, -1)
+    # energies 4 and 1: the halves agree on (4 - 1) / (4 + 1)
+    for planted, part in ((both + 0 * sign, 1.0), (both + one * sign, 0.6), (one * sign, 0.0)):
+        sums = (wanted - planted).astype(np.int32)
+        found = HalvedMoments.of(sums, wanted, np.ones(256), 4000).agreed(own_gains=False)
+        fits = found.halves[0].offset, found.whole.offset
+        for fit, shift, kept in zip(fits, (planted[0], both), (part, doubled(part)), strict=True):
+            assert np.isclose(fit @ shift / (shift @ shift), kept, atol=0.15)
+
+
+def test_a_fit_that_the_other_half_contradicts_is_rejected(models: Path) -> None:
+    """The images that decide, every fourth, do not show it: both halves are among them."""
+    ctx, module, _ = quantised(models, "daism-fla")
+    assert ctx.calibration is not None
+    ((name, images),) = ctx.calibration.arrays.items()
+    planted = images.copy()
+    rest = planted[FITTED // 2 :]
+    planted[FITTED // 2 :] = 0.02 * np.random.default_rng(0).standard_normal(rest.shape)
+    refused: list[int] = []
+    for arrays in (images, planted):
+        ctx.calibration = replace(ctx.calibration, arrays={name: arrays})
+        RepairPass(level="channels").apply(ctx, module.clone())
+        assert ctx.repaired is not None
+        refused.append(sum(not step.kept for step in ctx.repaired.steps if step.step == "upstream"))
+    assert refused[1] > refused[0]
+
+
 def test_error_is_that_of_the_corrected_sums() -> None:
     rng = np.random.default_rng(1)
     y, t = rng.integers(-(1 << 20), 1 << 20, (2, 50, 2)).astype(np.int32)
@@ -123,7 +154,8 @@ def test_unseen_images_get_nearer_and_only_integers_change(models: Path, multipl
     assert found[3] > found[1]
     assert ctx.repaired is not None
     assert ctx.repaired.hold_out * 4 == ctx.repaired.images == FITTED
-    assert {step.step for step in ctx.repaired.steps} == {"gain", "offset", "channel-gain"}
+    steps = {step.step for step in ctx.repaired.steps}
+    assert steps == {"gain", "offset", "channel-gain", "upstream"}
 
 
 def test_a_fit_that_hold_out_images_contradict_is_rejected(models: Path) -> None:
