@@ -1,9 +1,11 @@
 """Compares predicted errors with measured ones; asserts nothing.
 
     python scripts/bench_prediction.py [layers networks] [--networks lenet ...] [--json FILE]
+    python scripts/bench_prediction.py layers --bits 4x4 8x4 --multipliers exact daism-pc3-lj
 
 layers    signal to noise of every layer with every multiplier, behind gain and offsets: predicted
-          from histograms of half of the sample images, measured on the other half
+          from histograms of half of the sample images, measured on the other half; with fewer bits
+          of weights x activations, their error is in it
 networks  the same of the outputs against floats, with each multiplier in all layers: predicted as
           the sum of what single layers add, on calibration images; measured on the whole network,
           repaired by gain and offsets, on calibration images held out and on test images
@@ -15,7 +17,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +34,8 @@ from cimc.frontend.data import load_calibration
 from cimc.passes.choose_trial import Trial, decibels
 from cimc.passes.context import CimContext
 from cimc.passes.pipeline import PASSES, PIPELINE
-from cimc.passes.plan_search import Choice
-from cimc.passes.repair_streams import exact_twin
+from cimc.passes.plan_search import Bits, Choice
+from cimc.passes.precisions import Precisions
 from cimc.passes.sampled_layers import every_other, sampled_layers
 
 MODELS = Path(__file__).parents[1] / "models"
@@ -53,31 +55,35 @@ def names() -> list[str]:
     return [*(name for name in multipliers.names() if name.startswith("daism-")), *DIGITAL]
 
 
-def quantised(network: str) -> tuple[CimContext, ModuleOp]:
-    """A trained network in integers, with exact products."""
+def calibrated(network: str) -> tuple[CimContext, ModuleOp]:
+    """A trained network in floats."""
     imported = load(MODELS / f"{network}.onnx")
-    data = load_calibration(imported, SAMPLE)
-    ctx = CimContext(targets.get("daism"), imported.weights, data)
-    for each in PIPELINE[: PIPELINE.index("predict-errors")]:
+    ctx = CimContext(targets.get("daism"), imported.weights, load_calibration(imported, SAMPLE))
+    for each in PIPELINE[: PIPELINE.index("choose-plan")]:
         PASSES[each]()().apply(ctx, imported.module)
-    return ctx, exact_twin(imported.module)
+    return ctx, imported.module
 
 
-def bench_layers(network: str) -> dict[str, Any]:
-    """All pairs of layer and multiplier of one network."""
-    ctx, module = quantised(network)
+def bench_layers(network: str, bits: Sequence[Bits], wanted: Sequence[str]) -> dict[str, Any]:
+    """All triples of layer, multiplier and bits of one network, against exact sums of 8 bits."""
+    ctx, module = calibrated(network)
     assert ctx.calibration is not None
+    precisions = Precisions(ctx, module, [8, *(each for both in bits for each in both)])
+    exact = precisions.module(precisions.finest)
     halves = every_other(ctx.calibration.arrays, ALL)
-    runs = (sampled_layers(module, ctx.weights, images) for images in halves)
+    runs = (sampled_layers(exact, ctx.weights, images) for images in halves)
     pairs: list[dict[str, Any]] = []
     seconds = 0.0
     for seen, other in zip(*runs, strict=True):
-        began = time.process_time()
-        predicted = {name: seen.predicted_snr_db(name) for name in names()}
-        seconds += time.process_time() - began
-        for name in names():
-            found = {"predicted": predicted[name], "measured": other.measured_snr_db(name)}
-            pairs.append({"layer": seen.name, "multiplier": name, **found})
+        for both in bits:
+            given = None if both == (8, 8) else precisions.operands(seen.name, both)
+            began = time.process_time()
+            predicted = {name: seen.predicted_snr_db(name, given) for name in wanted}
+            seconds += time.process_time() - began
+            for name in wanted:
+                measured = other.measured_snr_db(name, given)
+                found = {"predicted": predicted[name], "measured": measured}
+                pairs.append({"layer": seen.name, "multiplier": name, "bits": both, **found})
     real = [pair for pair in pairs if None not in (pair["predicted"], pair["measured"])]
     difference = np.array([pair["predicted"] - pair["measured"] for pair in real])
     row = [network, str(len({pair["layer"] for pair in pairs})), str(len(real))]
@@ -89,11 +95,8 @@ def bench_layers(network: str) -> dict[str, Any]:
 
 def bench_networks(network: str) -> dict[str, Any]:
     """All multipliers of one network."""
-    imported = load(MODELS / f"{network}.onnx")
-    ctx = CimContext(targets.get("daism"), imported.weights, load_calibration(imported, SAMPLE))
-    for each in PIPELINE[: PIPELINE.index("choose-plan")]:
-        PASSES[each]()().apply(ctx, imported.module)
-    trial = Trial(ctx, imported.module, "offsets")
+    ctx, module = calibrated(network)
+    trial = Trial(ctx, module, "offsets")
     pixels = test_images(TEST_IMAGES)[0]
     inputs = Preprocess.read(preprocess_path(MODELS / f"{network}.onnx"))(pixels)
     found: list[dict[str, Any]] = []
@@ -129,10 +132,13 @@ def spread(difference: NDArray[np.float64]) -> list[str]:
     return [f"{100 * share:.1f} %", f"{difference.mean():+.2f}", f"{worst:+.2f}"]
 
 
-SECTIONS: dict[str, Callable[[str], dict[str, Any]]] = {
-    "layers": bench_layers,
-    "networks": bench_networks,
-}
+def bits_of(text: str) -> Bits:
+    """WxA."""
+    weights, activations = (int(each) for each in text.split("x"))
+    return weights, activations
+
+
+SECTIONS = ("layers", "networks")
 
 
 def main() -> None:
@@ -142,12 +148,18 @@ def main() -> None:
     )
     parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], default=[])
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=NETWORKS)
+    parser.add_argument("--bits", nargs="+", type=bits_of, default=[(8, 8)], metavar="WxA")
+    parser.add_argument("--multipliers", nargs="+", default=names(), help="of the layers")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     args = parser.parse_args()
     results: dict[str, Any] = {}
     for section in args.sections or SECTIONS:
         for network in args.networks:
-            results.setdefault(section, {})[network] = SECTIONS[section](network)
+            if section == "layers":
+                found = bench_layers(network, args.bits, args.multipliers)
+            else:
+                found = bench_networks(network)
+            results.setdefault(section, {})[network] = found
     if args.json:
         args.json.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
 

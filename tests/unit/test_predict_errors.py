@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +19,10 @@ from cimc.frontend.data import load_calibration
 from cimc.multipliers import get
 from cimc.passes.context import CimContext
 from cimc.passes.pipeline import PASSES, PIPELINE
+from cimc.passes.plan_search import Bits
+from cimc.passes.precisions import Precisions
 from cimc.passes.repair_fit import Correction, Moments
 from cimc.passes.repair_samples import sums_of
-from cimc.passes.repair_streams import exact_twin
 from cimc.passes.sampled_layers import sampled_layers
 
 MULTIPLIERS = ("daism-fla", "daism-pc2", "daism-pc3", "daism-pc3-lj", "daism-hla", "drum-k4")
@@ -65,28 +68,30 @@ def test_all_combinations_of_independent_inputs(zero: int, bits: tuple[int, int]
     assert np.isclose(found.error(weight), measured.error(correction))
 
 
-def differences_db(model: Path, sample: Path, rows: int) -> list[float]:
-    """Predicted less measured SNR of every layer with each of `MULTIPLIERS`.
+def differences_db(model: Path, sample: Path, rows: int, bits: Sequence[Bits]) -> list[float]:
+    """Predicted less measured SNR of every layer with each of `MULTIPLIERS` and of `bits`.
 
-    Histograms come from 64 images, measurements from 64 others.
+    Histograms come from 64 images, measurements from 64 others; both are against exact sums of 8
+    bits.
     """
     imported = load(model)
     data = load_calibration(imported, sample)
     ((name, images),) = data.arrays.items()
     calibration = replace(data, arrays={name: images[:64]})
     ctx = CimContext(targets.get("daism"), imported.weights, calibration)
-    for each in PIPELINE[: PIPELINE.index("predict-errors")]:
+    for each in PIPELINE[: PIPELINE.index("choose-plan")]:
         PASSES[each]()().apply(ctx, imported.module)
-    exact = exact_twin(imported.module)
+    precisions = Precisions(ctx, imported.module, [8, *(each for both in bits for each in both)])
     halves = (
-        sampled_layers(exact, ctx.weights, {name: part}, rows)
+        sampled_layers(precisions.module(precisions.finest), ctx.weights, {name: part}, rows)
         for part in (images[:64], images[64:128])
     )
     found: list[float] = []
     for seen, other in zip(*halves, strict=True):
-        for multiplier in MULTIPLIERS:
-            predicted = seen.predicted_snr_db(multiplier)
-            measured = other.measured_snr_db(multiplier)
+        for multiplier, both in itertools.product(MULTIPLIERS, bits):
+            given = None if both == (8, 8) else precisions.operands(seen.name, both)
+            predicted = seen.predicted_snr_db(multiplier, given)
+            measured = other.measured_snr_db(multiplier, given)
             assert measured is not None
             assert predicted is not None
             found.append(predicted - measured)
@@ -113,13 +118,23 @@ def test_nothing_to_report(models: Path, multiplier: str, calibrated: bool) -> N
 
 
 def test_trained_network(models: Path) -> None:
-    found = differences_db(models / "lenet.onnx", models / "fashion_mnist_sample.npz", 2048)
+    sample = models / "fashion_mnist_sample.npz"
+    found = differences_db(models / "lenet.onnx", sample, 2048, [(8, 8)])
     assert len(found) == 5 * len(MULTIPLIERS)
     assert np.mean(np.abs(found) <= 1) >= 0.9
     assert np.abs(found).max() < 2
 
 
+def test_fewer_bits(models: Path) -> None:
+    sample = models / "fashion_mnist_sample.npz"
+    found = differences_db(models / "lenet.onnx", sample, 2048, [(4, 4), (8, 5), (6, 8)])
+    assert len(found) == 15 * len(MULTIPLIERS)
+    assert np.mean(np.abs(found) <= 1) >= 0.9
+    assert np.abs(found).max() < 2.5
+
+
 @pytest.mark.slow
 def test_deeper_network(models: Path) -> None:
-    found = differences_db(models / "resnet18_w16.onnx", models / "fashion_mnist_sample.npz", 4096)
+    sample = models / "fashion_mnist_sample.npz"
+    found = differences_db(models / "resnet18_w16.onnx", sample, 4096, [(8, 8), (4, 4)])
     assert np.mean(np.abs(found) <= 1) >= 0.9
