@@ -31,7 +31,7 @@ from figures import figure, machine, table
 import cimc
 from cimc import targets
 from cimc.cli.progress import Progress
-from cimc.passes.choose_plan import usable
+from cimc.passes.chooser import usable
 
 ROOT = Path(__file__).parents[1]
 MODELS = ROOT / "models"

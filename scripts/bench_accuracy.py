@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 import cimc
 from cimc import targets
 from cimc.cli.progress import Progress
-from cimc.passes.choose_plan import usable
+from cimc.passes.chooser import usable
 from cimc.passes.repair import LEVELS
 
 ROOT = Path(__file__).parents[1]

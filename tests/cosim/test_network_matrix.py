@@ -16,7 +16,7 @@ from simulators import needs_icarus, needs_verilator
 
 from cimc import targets
 from cimc.api import CompiledModel, compile
-from cimc.passes.choose_plan import usable
+from cimc.passes.chooser import usable
 from cimc.sim.cosim.tools import SimulatorName
 
 pytestmark = [pytest.mark.cosim, pytest.mark.slow]
