@@ -89,10 +89,11 @@ class _Program:
         known = {kind: self.count + i for i, kind in enumerate(sorted(set(kinds) - {""}))}
         for _ in known:
             self.solver.addBinary()
-        for i, kind in enumerate(kinds):
-            if kind:
-                row = ([i, known[kind]], [1.0, -1.0])
-                self.solver.addRow(-highspy.kHighsInf, 0.0, 2, *row)
+        for first, size in zip(self.starts, self.sizes, strict=True):
+            for kind, column in known.items():
+                own = [i for i in range(first, first + size) if kinds[i] == kind]
+                row = ([*own, column], [1.0] * len(own) + [-1.0])
+                self.solver.addRow(-highspy.kHighsInf, 0.0, len(own) + 1, *row)
         used = list(known.values())
         self.solver.addRow(-highspy.kHighsInf, float(most), len(used), used, [1.0] * len(used))
 
@@ -117,8 +118,7 @@ class _Program:
         scale = max(map(abs, figures), default=0.0) or 1.0
         for i in range(self.solver.getNumCol()):
             self.solver.changeColCost(i, figures[i] / scale if i < self.count else 0.0)
-        self.solver.run()
-        status = self.solver.getModelStatus()
+        status = self.solve()
         if status == highspy.HighsModelStatus.kInfeasible:
             return False
         if status != highspy.HighsModelStatus.kOptimal:
@@ -127,6 +127,18 @@ class _Program:
         best = sum(figures[i] for i in self.taken())
         self.limit([figure / scale for figure in figures], best / scale + 1e-9)
         return True
+
+    def solve(self) -> highspy.HighsModelStatus:
+        """Run HiGHS; again without presolving where that led to a point outside of the rows.
+
+        HiGHS 1.15 notices it and calls it a solve error.
+        """
+        for presolve in ("choose", "off"):
+            self.solver.setOptionValue("presolve", presolve)
+            self.solver.run()
+            if self.solver.getModelStatus() != highspy.HighsModelStatus.kSolveError:
+                break
+        return self.solver.getModelStatus()
 
     def taken(self) -> list[int]:
         """Candidates whose variable is 1."""

@@ -88,7 +88,7 @@ class Multiplier:
 
     def gates(self, stored_bits: int, broadcast_bits: int) -> int | None:
         """Two-input gates by the generic count of `gates.py`; None where it is not all logic."""
-        return gate_count(_module(self, stored_bits, broadcast_bits))
+        return _gate_count(self, stored_bits, broadcast_bits)
 
     def error_stats(self, stored_bits: int, broadcast_bits: int) -> ErrorStats:
         """Error over all operand pairs; over 10^6 seeded random ones when there is no table."""
@@ -177,3 +177,8 @@ def _table(multiplier: Multiplier, stored_bits: int, broadcast_bits: int) -> NDA
 @cache
 def _array_config(multiplier: Multiplier, stored_bits: int, broadcast_bits: int) -> ArrayConfig:
     return array_config(_module(multiplier, stored_bits, broadcast_bits))
+
+
+@cache
+def _gate_count(multiplier: Multiplier, stored_bits: int, broadcast_bits: int) -> int | None:
+    return gate_count(_module(multiplier, stored_bits, broadcast_bits))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import highspy
 import numpy as np
 import pytest
 
@@ -97,3 +98,18 @@ def test_a_large_network_with_close_costs_is_solved() -> None:
 def test_nothing_to_choose_from() -> None:
     assert assign([]) == []
     assert assign([[Candidate("", (1.0,), 0.0)], []]) is None
+
+
+def test_failed_presolve_is_tried_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    status = highspy.Highs.getModelStatus
+    tried_with: list[object] = []
+
+    def failing(solver: highspy.Highs) -> highspy.HighsModelStatus:
+        presolve = solver.getOptionValue("presolve")[1]
+        tried_with.append(presolve)
+        failed = presolve == "choose"
+        return highspy.HighsModelStatus.kSolveError if failed else status(solver)
+
+    monkeypatch.setattr(highspy.Highs, "getModelStatus", failing)
+    assert assign([[Candidate("", (2.0,), 0.0), Candidate("", (1.0,), 0.0)]]) == [1]
+    assert {"choose", "off"} <= set(tried_with)
