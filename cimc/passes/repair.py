@@ -11,7 +11,8 @@ neighbours among the images share (crops of one photograph) must not be taken fo
 - `channel-gain`: a factor of its own for each channel too, as far as they agree; all these undo the
   error of the layer alone;
 - `upstream`: a factor and an offset for each channel that also undo what layers before left;
-- `rounding`: each weight becomes the code whose products with the layer's activations are nearest;
+- `rounding`: each weight becomes the code whose products with the layer's activations are nearest,
+  in each output channel behind that gain of many with which its codes suit the multiplier best;
 - `descent`: codes of each output channel are changed one by one while its sums come nearer.
 
 Only weights, biases and requantisation factors change: nothing costs a cycle.

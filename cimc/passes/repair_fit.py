@@ -138,7 +138,7 @@ class HalvedMoments:
     halves: tuple[Moments, Moments]
 
     @staticmethod
-    def of(y: Sums, t: Sums, factors: Floats, middle: int) -> HalvedMoments:
+    def of(y: Sums | Floats, t: Sums, factors: Floats, middle: int) -> HalvedMoments:
         """As `Moments.of`; the second half of the images begins at row `middle`."""
         first, second = (Moments.of(y[part], t[part], factors) for part in cut(middle))
         return HalvedMoments(Moments.of(y, t, factors), (first, second))

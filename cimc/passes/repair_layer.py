@@ -57,7 +57,10 @@ class Repair:
 class Judged:
     """A repair, and the moments of its sums on the samples that decide."""
 
-    repair: Repair
+    codes: Codes
+    scales: Floats
+    """Of the sums that the correction is for, over those of the codes [O]."""
+    correction: Correction
     moments: Moments
     crossed: float
     """Error of each half of the images with the correction that was fitted to the other one."""
@@ -65,12 +68,18 @@ class Judged:
     @property
     def error(self) -> float:
         """Mean squared error."""
-        return self.moments.error(self.repair.correction)
+        return self.moments.error(self.correction)
 
     @property
     def snr_db(self) -> float | None:
         """Signal to error; None without either."""
-        return self.moments.snr_db(self.repair.correction)
+        return self.moments.snr_db(self.correction)
+
+    @property
+    def repair(self) -> Repair:
+        """Codes, and the correction of their own sums."""
+        found = self.correction
+        return Repair(self.codes, Correction(found.gain * self.scales, found.offset))
 
 
 @dataclass(frozen=True)
@@ -88,9 +97,10 @@ class Samples:
 
 @dataclass(frozen=True)
 class Candidate:
-    """Weight codes, and the moments of their sums."""
+    """Weight codes, and the moments of their sums, scaled to those before repair."""
 
     codes: Codes
+    scales: Floats
     local: HalvedMoments
     """On the samples to fit to, against exact sums of the same operands."""
     wanted: HalvedMoments
@@ -101,7 +111,7 @@ class Candidate:
     def __call__(self, correction: HalvedCorrection) -> Judged:
         """With a correction of the sums."""
         crossed = self.wanted.crossed_error(correction)
-        return Judged(Repair(self.codes, correction.whole), self.held, crossed)
+        return Judged(self.codes, self.scales, correction.whole, self.held, crossed)
 
 
 @dataclass
@@ -203,14 +213,17 @@ class LayerRepair:
 
     def candidate(self, codes: Codes) -> Candidate:
         """`codes` with any correction."""
+        scales = scales_of(codes, self.codes)
         y, held = (
-            sums_of(each.windows, codes, self.zeros, self.table) for each in (self.fit, self.held)
+            sums_of(each.windows, codes, self.zeros, self.table) * scales
+            for each in (self.fit, self.held)
         )
         local, wanted = (
             HalvedMoments.of(y, t, self.factors, self.fit.middle)
             for t in (self.fit.local, self.fit.wanted)
         )
-        return Candidate(codes, local, wanted, Moments.of(held, self.held.wanted, self.factors))
+        judge = Moments.of(held, self.held.wanted, self.factors)
+        return Candidate(codes, scales, local, wanted, judge)
 
     def by_group(self, codes: Codes) -> list[Codes]:
         """`codes` [O, K] of each group."""
@@ -233,6 +246,17 @@ class LayerRepair:
         broadcast = max(abs(end - self.zeros[0]) for end in code_limits(self.layer.x))
         sums = np.abs(codes.astype(np.int64)).sum(axis=1) * broadcast
         return int(sums.max()) <= INT32_MAX - BIAS_LIMIT
+
+
+def scales_of(codes: Codes, wanted: Codes) -> Floats:
+    """What each channel [O] of `codes` [O, K] is multiplied by to be nearest to `wanted`.
+
+    1 where they are equal; others have no zero point.
+    """
+    a, b = codes.astype(np.float64), wanted.astype(np.float64)
+    energy, common = (a * a).sum(axis=1), (a * b).sum(axis=1)
+    usable = common > 0
+    return np.where(usable, common / np.where(usable, energy, 1), 1.0)
 
 
 def rounded_db(snr: float | None) -> float | None:

@@ -7,6 +7,7 @@ Errors are about the mean, because an offset follows, and behind a gain, which f
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -19,14 +20,21 @@ Index = NDArray[np.int64]
 
 MEAN_WEIGHT = 0.1
 """Of the squared mean error when weights are rounded one by one; the offset takes most of it."""
-ROUNDING_GAIN = (0.9, 1.5)
-DESCENT_GAIN = (0.8, 1.6)
+MOST_GAIN = 2.0
+"""Gains tried when weights are rounded end before it: an octave away, most multipliers have the
+same relative errors again."""
+ROUNDINGS, GAIN_COUNT = 6_000_000, (8, 48)
+"""Gains tried for each output channel: so many weights rounded in all, within limits."""
+DESCENT_GAIN = (0.5, 4.0)
+PRIOR = 16
+"""Windows of the activations of all inputs that are added to those of each input when weights are
+rounded: an input that calibration never drove is not free."""
 REACH = 12
 """Codes up and down that descent tries."""
 INDEPENDENT = 0.15
-"""Weight in descent of the error that independent activations would give: against overfitting."""
+"""Weight in descent of the error that independent activations would give: against overfitting.
+To it comes the number of inputs for one window that is looked at."""
 PASSES = 2
-ROUNDS = 4
 
 
 @dataclass(frozen=True)
@@ -73,29 +81,29 @@ class Group:
 
 
 def rounded(group: Group) -> Index:
-    """For each weight the code with the least squared error, inputs taken as independent [N, K]."""
+    """For each weight the code with the least squared error, inputs taken as independent [N, K].
+
+    Each channel has that of the gains tried that its error is least with.
+    """
     products, wanted = group.products, group.wanted
-    share = group.counts() / len(group.index)
+    if not products.values.any():
+        return wanted
+    counts = group.counts()
+    prior = PRIOR * counts.sum(axis=0) / counts.sum()
+    share = (counts + prior) / (len(group.index) + PRIOR)
     mean = share @ products.table.T
     square = share @ (products.table**2).T - (1 - MEAN_WEIGHT) * mean**2
     a = share @ products.values
     cross = (share * products.values) @ products.table.T - (1 - MEAN_WEIGHT) * mean * a[:, None]
-    rows, found = np.arange(wanted.shape[1]), wanted
-    for _ in range(ROUNDS):
-        at = found + products.high
-        energy = float(square[rows, at].sum())
-        if energy <= 0:
-            return found
-        g = float(np.clip((wanted * cross[rows, at]).sum() / energy, *ROUNDING_GAIN))
-        found = np.stack(
-            [
-                np.argmin(g * g * square[k] - 2 * g * np.outer(wanted[:, k], cross[k]), axis=1)
-                for k in rows
-            ],
-            axis=1,
-        )
-        found -= products.high
-    return found
+    tried = int(np.clip(ROUNDINGS // wanted.size, *GAIN_COUNT))
+    gains = np.geomspace(1.0, MOST_GAIN, tried, endpoint=False)
+    costs, found = np.zeros((tried, len(wanted))), np.empty((tried, *wanted.shape), int)
+    for (i, g), k in product(enumerate(gains), range(wanted.shape[1])):
+        each = g * g * square[k] - 2 * g * np.outer(wanted[:, k], cross[k])
+        at = np.argmin(each, axis=1)
+        found[i, :, k] = at - products.high
+        costs[i] += each[np.arange(len(at)), at]
+    return found[np.argmin(costs, axis=0), np.arange(len(wanted))]
 
 
 def descended(group: Group, codes: Codes) -> Index:
@@ -115,6 +123,7 @@ class Descent:
         """Start from `codes` [N, K]."""
         products, counts = group.products, group.counts()
         self.group, self.counts = group, counts
+        self.independent = INDEPENDENT + codes.shape[1] / len(group.index)
         self.codes = codes.astype(np.int64)
         self.square = counts @ (products.table**2).T
         self.sum = counts @ products.table.T
@@ -163,7 +172,7 @@ class Descent:
     def costs(self, k: int, old: Index) -> Floats:
         """Squared error of each code [codes, N] for input `k`, but for its product with the rest.
 
-        With it the error that it would have if inputs were independent, times `INDEPENDENT`.
+        With it the error that it would have if inputs were independent, times `independent`.
         """
         g, count = self.gain, len(self.group.index)
         wanted = self.group.wanted[:, k]
@@ -171,7 +180,7 @@ class Descent:
         moved = total - total[old + self.group.products.high, np.arange(len(old))]
         bias = total - wanted * self.activation[k]
         alone = square - 2 * g * wanted * self.cross[k][:, None] - bias**2 / count
-        return square - moved**2 / count + INDEPENDENT * alone
+        return square - moved**2 / count + self.independent * alone
 
 
 def binned(index: Index, values: NDArray[Any]) -> NDArray[Any]:

@@ -35,7 +35,7 @@ def residual(group: Group, codes: NDArray[Any], gain: NDArray[Any]) -> NDArray[A
 
 def least(group: Group, codes: NDArray[Any]) -> NDArray[Any]:
     """`residual` with the best gain of a fine grid."""
-    grid = [residual(group, codes, np.full(len(codes), g)) for g in np.arange(0.8, 1.6, 0.01)]
+    grid = [residual(group, codes, np.full(len(codes), g)) for g in np.arange(0.8, 2.6, 0.01)]
     return np.min(grid, axis=0)
 
 
@@ -55,6 +55,15 @@ def test_codes_stay_in_range() -> None:
     )
     assert np.abs(rounded(problem)).max() <= 7
     assert np.abs(descended(problem, problem.wanted)).max() <= 7
+
+
+def test_inputs_that_were_never_driven() -> None:
+    windows = np.zeros((50, 2), np.uint8)
+    wanted = np.array([[7, -100]], np.int8)
+    assert np.array_equal(rounded(Group.of(windows, wanted, 0, TABLE, 127)), wanted)
+    windows[:, 0] = np.arange(50)
+    kept = rounded(Group.of(windows, wanted, 0, TABLE, 127))
+    assert np.allclose(kept[0, 1] / kept[0, 0], -100 / 7, rtol=0.2)
 
 
 def test_exact_products_keep_the_codes() -> None:
