@@ -10,7 +10,7 @@ namespace cimc {
 namespace {
 
 // Rows that share the rows of products that are built for them.
-constexpr size_t kBlockRows = 512;
+constexpr size_t kBlockRows = 1024;
 // Below this a thread costs more than it brings.
 constexpr size_t kLeastRows = 64;
 constexpr double kLeastProducts = 4e6;
@@ -19,7 +19,7 @@ constexpr double kLeastProducts = 4e6;
   {#name, [] { return present; }, name::multiply, name::loads, name::gather, name::finish, name::compute}
 const InstructionSet kSets[] = {
 #if defined(CIMC_HAVE_X86)
-    CIMC_SET(avx512vbmi, __builtin_cpu_supports("avx512vbmi") &&
+    CIMC_SET(avx512vbmi, __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("gfni") &&
                              __builtin_cpu_supports("avx512bw") &&
                              __builtin_cpu_supports("avx512vl") &&
                              __builtin_cpu_supports("avx512dq") &&

@@ -7,11 +7,16 @@
 namespace cimc::CIMC_SET {
 namespace {
 
-// Reduction indices whose codes are in the first cache together; two are a pair.
+// Reduction indices that are packed together; two are a pair.
 constexpr int kPairDepth = 64;
+// Pairs whose codes are in the first cache together.
+constexpr int kPairsAtOnce = 16;
+// Columns whose sums and entries are in the second cache together.
+constexpr int kPairColumns = 128;
 constexpr int kPairRows = 16;
 constexpr int kMostPairVectors = 7;
-
+// Up to so many blocks of rows look entries up themselves rather than fetch them from memory.
+constexpr int kFewBlocks = 2;
 // Where the entries of a weight are, and its sign in the lanes of either index of a pair.
 struct PairTables {
   const uint16_t* entries;
@@ -19,51 +24,111 @@ struct PairTables {
   uint32_t sign[2][256];
 };
 
-// Both entries of `first` and of `second`: one part of each, side by side.
-inline __m512i beside(const uint16_t* first, const uint16_t* second) {
-  const __m512i low = _mm512_castsi256_si512(_mm256_load_si256(
-      reinterpret_cast<const __m256i*>(first)));
-  return _mm512_mask_broadcast_i64x4(
-      low, 0xf0, _mm256_load_si256(reinterpret_cast<const __m256i*>(second)));
-}
+// Entries of both parts and sign of a pair of weights of one column.
+struct PairEntries {
+  __m512i low, high, flip;
+};
 
-// Adds the products of columns n and n + 1 up: sums [2 columns][vectors] of 16 rows. The panel has
-// indices [pairs][vectors][2 parts] of 32.
-template <Mode kMode, int kVectors>
-void add_pairs(const PairTables& tables, const uint16_t* panel, const uint8_t* w, size_t w_stride,
-               int next, int depth, int32_t* sums) {
+// Pairs of weights of two columns, `w` [2 pairs (or one less), 2], as they are looked up.
+struct LookedUpPairs {
+  const PairTables& tables;
+  const uint8_t* w;
+  size_t stride;
+  size_t next;               // from one column to the other; 0: there is none
+  int depth;
+
+  PairEntries get(int pair, int column) const {
+    const Place own = place(pair, column);
+    return {beside(own.first, own.second), beside(own.first + 16, own.second + 16),
+            _mm512_set1_epi32(static_cast<int>(own.sign))};
+  }
+  // The entries, as `beside` has them, and the sign.
+  void copy(int pair, int column, uint16_t* entries, uint32_t* sign) const {
+    const Place own = place(pair, column);
+    const auto vector = [](const uint16_t* from) {
+      return _mm256_load_si256(reinterpret_cast<const __m256i*>(from));
+    };
+    __m256i* to = reinterpret_cast<__m256i*>(entries);
+    _mm256_store_si256(to, vector(own.first));
+    _mm256_store_si256(to + 1, vector(own.second));
+    _mm256_store_si256(to + 2, vector(own.first + 16));
+    _mm256_store_si256(to + 3, vector(own.second + 16));
+    *sign = own.sign;
+  }
+
+ private:
+  struct Place {
+    const uint16_t *first, *second;
+    uint32_t sign;
+  };
+  Place place(int pair, int column) const {
+    const uint8_t* at = w + 2 * static_cast<size_t>(pair) * stride + column * next;
+    Place own{tables.entries + tables.place[*at], tables.entries + kNoWeight,
+              tables.sign[0][*at]};
+    if (2 * pair + 1 < depth) {
+      own.second = tables.entries + tables.place[at[stride]];
+      own.sign |= tables.sign[1][at[stride]];
+    }
+    return own;
+  }
+  // Both entries of `first` and of `second`: one part of each, side by side.
+  static __m512i beside(const uint16_t* first, const uint16_t* second) {
+    const __m512i low = _mm512_castsi256_si512(_mm256_load_si256(
+        reinterpret_cast<const __m256i*>(first)));
+    return _mm512_mask_broadcast_i64x4(
+        low, 0xf0, _mm256_load_si256(reinterpret_cast<const __m256i*>(second)));
+  }
+};
+
+// The same as they were kept, one after the other in the order of their use.
+struct KeptPairs {
+  uint16_t* entries;         // [pairs][2 columns][2 parts] of 32
+  uint32_t* sign;            // [pairs][2 columns]
+
+  PairEntries get(int pair, int column) const {
+    const size_t at = 2 * static_cast<size_t>(pair) + column;
+    return {_mm512_load_si512(entries + 64 * at), _mm512_load_si512(entries + 64 * at + 32),
+            _mm512_set1_epi32(static_cast<int>(sign[at]))};
+  }
+  void keep(const LookedUpPairs& pairs) const {
+    const uint16_t* end = entries + 128 * static_cast<size_t>((pairs.depth + 1) / 2);
+    uint16_t* to = entries;
+    uint32_t* to_sign = sign;
+    for (int pair = 0; to < end; pair++, to += 128, to_sign += 2) {
+      pairs.copy(pair, 0, to, to_sign);
+      pairs.copy(pair, 1, to + 64, to_sign + 1);
+    }
+  }
+};
+
+// Adds the products of two columns up: sums [2 columns][vectors] of 16 rows. The panel has indices
+// [pairs][vectors][2 parts] of 32.
+template <Mode kMode, int kVectors, typename Pairs>
+void add_pairs(const uint16_t* panel, const Pairs& weights, int first, int end, int32_t* sums) {
   const __m512i ones = _mm512_set1_epi16(1);
-  const uint16_t* nothing = tables.entries + kNoWeight;
   __m512i total[2][kVectors];
   for (int c = 0; c < 2; c++)
     for (int v = 0; v < kVectors; v++)
       total[c][v] = _mm512_load_si512(sums + (c * kVectors + v) * kPairRows);
 #pragma GCC unroll 1
-  for (int k = 0; k < depth; k += 2, panel += kVectors * 64, w += 2 * w_stride) {
-    __m512i low[2], high[2], flip[2];
+  for (int pair = first; pair < end; pair++) {
+    const uint16_t* codes = panel + pair * kVectors * 64;
+    PairEntries own[2];
     for (int c = 0; c < 2; c++) {
-      const uint8_t code = w[c * next];
-      const uint16_t *first = tables.entries + tables.place[code], *second = nothing;
-      uint32_t sign = tables.sign[0][code];
-      if (k + 1 < depth) {
-        const uint8_t other = w[w_stride + c * next];
-        second = tables.entries + tables.place[other];
-        sign |= tables.sign[1][other];
-      }
-      low[c] = beside(first, second);
-      high[c] = beside(first + 16, second + 16);
-      flip[c] = _mm512_set1_epi32(static_cast<int>(sign));
+      own[c] = weights.get(pair, c);
+      asm("" : "+v"(own[c].flip));  // loaded once for all vectors
     }
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; v++) {
-      __m512i i = _mm512_load_si512(panel + v * 64), j = _mm512_load_si512(panel + v * 64 + 32);
+      __m512i i = _mm512_load_si512(codes + v * 64), j = _mm512_load_si512(codes + v * 64 + 32);
       asm("" : "+v"(i), "+v"(j));  // loaded once for both columns
 #pragma GCC unroll 2
       for (int c = 0; c < 2; c++) {
-        const __m512i x = _mm512_permutexvar_epi16(i, low[c]);
-        const __m512i y = _mm512_permutexvar_epi16(j, high[c]);
-        const __m512i value = kMode == Mode::kOr ? _mm512_ternarylogic_epi32(x, y, flip[c], 0x56)
-                                                 : _mm512_add_epi16(x, y);
+        const __m512i x = _mm512_permutexvar_epi16(i, own[c].low);
+        const __m512i y = _mm512_permutexvar_epi16(j, own[c].high);
+        const __m512i value = kMode == Mode::kOr
+                                  ? _mm512_ternarylogic_epi32(x, y, own[c].flip, 0x56)
+                                  : _mm512_add_epi16(x, y);
         total[c][v] = _mm512_dpwssd_epi32(total[c][v], value, ones);
       }
     }
@@ -73,14 +138,42 @@ void add_pairs(const PairTables& tables, const uint16_t* panel, const uint8_t* w
       _mm512_store_si512(sums + (c * kVectors + v) * kPairRows, total[c][v]);
 }
 
+// How entries of both parts follow from codes: bit by bit, or by looking them up.
+struct PairCodes {
+  const LaneWords& words;
+  __m512i bits[2];           // of each bit of the entry, which bits of the code it is the parity of
+  bool are_bits;
+
+  explicit PairCodes(const LaneWords& all) : words(all), are_bits(true) {
+    const uint8_t* entries[2] = {all.low, all.high};
+    for (int part = 0; part < 2; part++) {
+      uint64_t matrix = 0;
+      for (int i = 0; i < 8; i++)
+        for (int b = 0; b < 8; b++)
+          matrix |= static_cast<uint64_t>(entries[part][1 << b] >> i & 1) << (8 * (7 - i) + b);
+      bits[part] = _mm512_set1_epi64(static_cast<long long>(matrix));
+      for (int code = 0; code < 256; code++) {
+        int entry = 0;
+        for (int b = 0; b < 8; b++) entry ^= code >> b & 1 ? entries[part][1 << b] : 0;
+        are_bits = are_bits && entry == entries[part][code];
+      }
+    }
+  }
+  // Of every byte.
+  __m512i entry(int part, __m512i codes) const {
+    if (are_bits) return _mm512_gf2p8affine_epi64_epi8(codes, bits[part], 0);
+    return translate(part ? words.high : words.low, codes);
+  }
+};
+
 // Indices of rows of `o` from `row` on and of reduction indices from `k0` on. Of a 16-bit index
 // only the lower bits count.
 template <int kVectors>
-void pack_pairs(const LaneWords& words, const Operands& o, int row, int k0, int depth,
+void pack_pairs(const PairCodes& codes, const Operands& o, int row, int k0, int depth,
                 uint16_t* panel) {
   const __mmask64 valid = depth == kPairDepth ? ~0ull : (1ull << depth) - 1;
-  const __m512i second = _mm512_set1_epi16(0x1000);  // the other half of a register
-  alignas(64) uint8_t order[2][64] = {};             // bytes of a pair of each row, as words
+  const __m512i second = _mm512_set1_epi32(0x100000);  // the other half of a register
+  alignas(64) uint8_t order[2][64] = {};               // bytes of a pair of each row, as words
   for (int i = 0; i < 32; i++) {
     order[0][2 * i] = static_cast<uint8_t>(i / 2 * 4 + i % 2);
     order[1][2 * i] = static_cast<uint8_t>(i / 2 * 4 + i % 2 + 2);
@@ -94,73 +187,138 @@ void pack_pairs(const LaneWords& words, const Operands& o, int row, int k0, int 
         part[i] = _mm512_maskz_loadu_epi8(valid, o.a + static_cast<size_t>(at) * o.a_stride + k0);
     }
     transpose(part);  // [i] has bytes 4 i .. 4 i + 3 of each row
-    for (int i = 0; i < kPairRows && 4 * i < depth; i++) {
-      const __m512i low = _mm512_add_epi8(translate(words.low, part[i]), second);
-      const __m512i high = _mm512_add_epi8(translate(words.high, part[i]), second);
+    for (int i = 0; i < kPairRows && 4 * i < depth; i++)
       for (int h = 0; h < 2; h++) {
         uint16_t* to = panel + ((2 * i + h) * kVectors + v) * 64;
-        const __m512i bytes = _mm512_load_si512(order[h]);
-        _mm512_store_si512(to, _mm512_permutexvar_epi8(bytes, low));
-        _mm512_store_si512(to + 32, _mm512_permutexvar_epi8(bytes, high));
+        const __m512i words = _mm512_permutexvar_epi8(_mm512_load_si512(order[h]), part[i]);
+        _mm512_store_si512(to, _mm512_or_si512(codes.entry(0, words), second));
+        _mm512_store_si512(to + 32, _mm512_or_si512(codes.entry(1, words), second));
       }
+  }
+}
+
+// Weights of some reduction indices: `kept` [column pairs] of them, or those of `operands`.
+struct PairSlice {
+  int k0, depth;
+  bool is_kept;
+  KeptPairs kept;
+
+  int pairs() const { return (depth + 1) / 2; }
+  KeptPairs of(int n) const {
+    const size_t at = static_cast<size_t>(n) * pairs();
+    return {kept.entries + 64 * at, kept.sign + at};
+  }
+  LookedUpPairs looked_up(const PairTables& tables, const Operands& o, int n) const {
+    return {tables, o.w + static_cast<size_t>(k0) * o.w_stride + n, o.w_stride,
+            static_cast<size_t>(n + 1 < o.columns), depth};
+  }
+};
+
+// Codes that are packed next: they should be near by then.
+struct PairsAhead {
+  const uint8_t* at;
+  size_t stride;
+  int rows;
+
+  void fetch(int count) {
+    for (; count && rows; count--, rows--, at += stride)
+      _mm_prefetch(reinterpret_cast<const char*>(at), _MM_HINT_T0);
+  }
+};
+
+// Adds the products of up to 7 vectors of rows from `row` on to sums [columns][vectors] of 16.
+template <Mode kMode, int kVectors>
+void multiply_pairs(const PairCodes& codes, const PairTables& tables, const Operands& o, int row,
+                    const PairSlice& slice, PairsAhead ahead, uint16_t* panel, int32_t* sums) {
+  pack_pairs<kVectors>(codes, o, row, slice.k0, slice.depth, panel);
+  for (int first = 0; first < slice.pairs(); first += kPairsAtOnce) {
+    const int end = first + kPairsAtOnce < slice.pairs() ? first + kPairsAtOnce : slice.pairs();
+    for (int n = 0; n < o.columns; n += 2) {
+      int32_t* own = sums + n * kVectors * kPairRows;
+      ahead.fetch(2);
+      if (slice.is_kept)
+        add_pairs<kMode, kVectors>(panel, slice.of(n), first, end, own);
+      else
+        add_pairs<kMode, kVectors>(panel, slice.looked_up(tables, o, n), first, end, own);
     }
   }
 }
 
-template <Mode kMode, int kVectors>
-void multiply_pairs(const LaneWords& words, const PairTables& tables, const Operands& o, int row,
-                    const int32_t* constant, uint16_t* panel, int32_t* sums) {
-  constexpr int kColumnSums = kVectors * kPairRows;
-  const int padded = (o.columns + 15) / 16 * 16;
-  std::memset(sums, 0, static_cast<size_t>(padded) * kColumnSums * 4);
-  for (int k0 = 0; k0 < o.depth; k0 += kPairDepth) {
-    const int depth = o.depth - k0 < kPairDepth ? o.depth - k0 : kPairDepth;
-    pack_pairs<kVectors>(words, o, row, k0, depth, panel);
-    for (int n = 0; n < o.columns; n += 2) {
-      const uint8_t* w = o.w + static_cast<size_t>(k0) * o.w_stride + n;
-      const int next = n + 1 < o.columns;  // the last column alone is computed twice
-      add_pairs<kMode, kVectors>(tables, panel, w, o.w_stride, next, depth,
-                                 sums + n * kColumnSums);
-    }
-  }
+// Results of a block of rows.
+inline void put_pairs(const Operands& o, int row, int vectors, const int32_t* sums,
+                      const int32_t* constant) {
   for (int n = 0; n < o.columns; n += 16)
-    for (int v = 0; v < kVectors; v++) {
+    for (int v = 0; v < vectors; v++) {
       __m512i part[16];
       for (int c = 0; c < 16; c++)
-        part[c] = _mm512_load_si512(sums + (n + c) * kColumnSums + v * kPairRows);
+        part[c] = _mm512_load_si512(sums + ((n + c) * vectors + v) * kPairRows);
       put(o, part, row + v * kPairRows, 1, n, constant);
     }
 }
 
+// Of up to kPairColumns columns.
 template <Mode kMode>
-void multiply_by_pairs(const Plan& plan, const Operands& o, Workspace& workspace) {
+void multiply_by_pairs(const Plan& plan, const PairTables& tables, const Operands& o,
+                       Workspace& workspace) {
   const size_t columns = rounded_up(static_cast<size_t>(o.columns));
   constexpr size_t kPanel = kPairDepth * kMostPairVectors * 64;
-  char* memory = workspace.get(kPanel + columns * 4 + columns * kMostPairVectors * kPairRows * 4);
+  const size_t weights = columns * kPairDepth / 2;
+  const int vectors = (o.rows + kPairRows - 1) / kPairRows;
+  const size_t all = columns * static_cast<size_t>(vectors) * kPairRows;
+  char* memory = workspace.get(kPanel + weights * (128 + 4) + columns * 4 + all * 4);
   uint16_t* panel = reinterpret_cast<uint16_t*>(memory);
-  int32_t* constant = reinterpret_cast<int32_t*>(memory + kPanel);
+  const KeptPairs kept{reinterpret_cast<uint16_t*>(memory + kPanel),
+                       reinterpret_cast<uint32_t*>(memory + kPanel + weights * 128)};
+  int32_t* constant = reinterpret_cast<int32_t*>(kept.sign + weights);
   int32_t* sums = constant + columns;
   count_odd(plan, o, constant);
   for (size_t n = 0; n < columns; n++) constant[n] = o.depth * plan.base + constant[n] * plan.step;
+  std::memset(sums, 0, all * 4);
+  const int blocks = (vectors + kMostPairVectors - 1) / kMostPairVectors;
+  const auto begin = [&](int block) { return vectors * block / blocks; };
+  const PairCodes codes(plan.words);
+  for (int k0 = 0; k0 < o.depth; k0 += kPairDepth) {
+    const int depth = least(o.depth - k0, kPairDepth);
+    const PairSlice slice{k0, depth, blocks > kFewBlocks, kept};
+    for (int n = 0; slice.is_kept && n < o.columns; n += 2)
+      slice.of(n).keep(slice.looked_up(tables, o, n));
+    for (int block = 0; block < blocks; block++) {
+      const int first = begin(block), now = begin(block + 1) - first;
+      const auto run = now == 7   ? multiply_pairs<kMode, 7>
+                       : now == 6 ? multiply_pairs<kMode, 6>
+                       : now == 5 ? multiply_pairs<kMode, 5>
+                       : now == 4 ? multiply_pairs<kMode, 4>
+                       : now == 3 ? multiply_pairs<kMode, 3>
+                       : now == 2 ? multiply_pairs<kMode, 2>
+                                  : multiply_pairs<kMode, 1>;
+      const bool last = block + 1 == blocks;
+      const int next = last ? 0 : begin(block + 1) * kPairRows, from = last ? k0 + kPairDepth : k0;
+      const PairsAhead ahead{o.a + static_cast<size_t>(next) * o.a_stride + from, o.a_stride,
+                             from < o.depth ? least(o.rows - next, kMostPairVectors * kPairRows) : 0};
+      run(codes, tables, o, first * kPairRows, slice, ahead, panel,
+          sums + columns * static_cast<size_t>(first) * kPairRows);
+    }
+  }
+  for (int block = 0; block < blocks; block++) {
+    const int first = begin(block);
+    put_pairs(o, first * kPairRows, begin(block + 1) - first,
+              sums + columns * static_cast<size_t>(first) * kPairRows, constant);
+  }
+}
+
+template <Mode kMode>
+void multiply_by_pairs(const Plan& plan, const Operands& o, Workspace& workspace) {
   PairTables tables{plan.words.pairs, plan.words.pair_place, {}};
   for (int w = 0; w < 256; w++) {
     tables.sign[0][w] = static_cast<uint16_t>(plan.sign[w]);
     tables.sign[1][w] = tables.sign[0][w] << 16;
   }
-  int vectors = (o.rows + kPairRows - 1) / kPairRows;
-  int blocks = (vectors + kMostPairVectors - 1) / kMostPairVectors;
-  for (int row = 0; blocks; blocks--) {
-    const int now = (vectors + blocks - 1) / blocks;
-    const auto run = now == 7   ? multiply_pairs<kMode, 7>
-                     : now == 6 ? multiply_pairs<kMode, 6>
-                     : now == 5 ? multiply_pairs<kMode, 5>
-                     : now == 4 ? multiply_pairs<kMode, 4>
-                     : now == 3 ? multiply_pairs<kMode, 3>
-                     : now == 2 ? multiply_pairs<kMode, 2>
-                                : multiply_pairs<kMode, 1>;
-    run(plan.words, tables, o, row, constant, panel, sums);
-    row += now * kPairRows;
-    vectors -= now;
+  for (int n = 0; n < o.columns; n += kPairColumns) {
+    Operands part = o;
+    part.w += n;
+    part.y += n;
+    part.columns = o.columns - n < kPairColumns ? o.columns - n : kPairColumns;
+    multiply_by_pairs<kMode>(plan, tables, part, workspace);
   }
 }
 
