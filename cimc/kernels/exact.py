@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimc.kernels.native import threads
-from cimc.kernels.operand import Bytes
+from cimc.kernels.operand import Bytes, Operand
 from cimc.kernels.reference import Sums, exact_matmul
 
 Values = NDArray[np.int64]
@@ -24,15 +24,17 @@ _SMALL = 1 << 21
 _SUMS = 1 << 31
 
 
-def exact_product(x: Bytes, x_values: Values, w: Bytes, w_values: Values) -> Sums:
-    """Sums [M, N] of x_values[x] @ w_values[w] for bytes `x` [M, K] and `w` [K, N].
+def exact_product(x: Bytes, x_values: Values, weights: Operand, w_values: Values) -> Sums:
+    """Sums [M, N] of x_values[x] @ w_values[w] for bytes `x` [M, K] and w [K, N] of `weights`.
 
-    Modulo 2^32; values [256] are -255..255.
+    Modulo 2^32; values [256] are -255..255. What libraries need of the weights is kept.
     """
+    w = weights.codes
     largest = int(np.abs(x_values).max()) * int(np.abs(w_values).max())
     depth = x.shape[1]
     if x.size * w.shape[1] >= _SMALL and largest * depth < _SUMS:
-        left, right = _unsigned(x, x_values), _as_weights(w, w_values)
+        left = _unsigned(x, x_values)
+        right = weights.derived(w_values.tobytes(), lambda: _as_weights(w, w_values))
         if left is not None and right is not None:
             return _integer_product(left, right)
     table_x, table_w = (v.astype(np.float32) for v in (x_values, w_values))

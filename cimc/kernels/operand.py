@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
+Derived = TypeVar("Derived")
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,15 @@ class Operand:
     """A matrix of bytes and their meaning."""
 
     codes: Bytes
+    """They must not change."""
     alphabet: Alphabet
+    _derived: dict[bytes, Any] = field(default_factory=dict[bytes, Any], compare=False, repr=False)
+
+    def derived(self, key: bytes, make: Callable[[], Derived]) -> Derived:
+        """What `make` makes of the codes, kept under `key`."""
+        if key not in self._derived:
+            self._derived[key] = make()
+        return self._derived[key]
 
     @staticmethod
     def of_codes(codes: NDArray[Any], zero: int) -> Operand:

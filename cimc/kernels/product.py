@@ -54,7 +54,7 @@ class TableProduct:
             raise ValueError(f"shapes {x.codes.shape} and {w.codes.shape} do not multiply")
         if 0 in x.codes.shape or 0 in w.codes.shape:
             return np.zeros((x.codes.shape[0], w.codes.shape[1]), np.int32)
-        if not w.fits(self.table.shape[0]) or not x.fits(self.table.shape[1]):
+        if w.largest >= self.table.shape[0] or not x.fits(self.table.shape[1]):
             raise ValueError(f"magnitudes exceed table {self.table.shape}")
         choice = native.chosen()
         if choice == native.NUMPY:
@@ -129,7 +129,7 @@ def _sum_of_terms(terms: tuple[Term, ...], x: Operand, w: Operand) -> Sums:
     sums = np.zeros((x.codes.shape[0], w.codes.shape[1]), np.int32)
     for i, term in enumerate(terms):
         by_x, by_w = _mapped(x.alphabet, term.by_x), _mapped(w.alphabet, term.by_w)
-        found = exact_product(x.codes, by_x, w.codes, by_w)
+        found = exact_product(x.codes, by_x, w, by_w)
         if term.scale != 1:
             found = (found.view(np.uint32) * np.uint32(term.scale)).view(np.int32)
         sums = found if i == 0 else (sums.view(np.uint32) + found.view(np.uint32)).view(np.int32)
