@@ -66,12 +66,12 @@ def test_lenet_on_bank_groups(models: Path, record_property: Record) -> None:
 
 @needs_verilator
 @pytest.mark.slow
-@pytest.mark.parametrize("network", ["resnet8", "resnet18_w16"])
+@pytest.mark.parametrize(("network", "bits"), [("resnet8", (4, 6, 8)), ("resnet18_w16", (4, 8))])
 def test_residual_networks_on_stored_rows(
-    network: str, models: Path, record_property: Record
+    network: str, bits: tuple[int, ...], models: Path, record_property: Record
 ) -> None:
     """Some layers read copies of fewer bits of what an addition reads, too."""
-    compiled = chosen(models, network, "daism", target_sqnr=22, bits=(4, 8), **ON_DAISM)
+    compiled = chosen(models, network, "daism", target_sqnr=22, bits=bits, **ON_DAISM)
     check(compiled, record_property, 4)
 
 
