@@ -7,8 +7,8 @@ layers    signal to noise of every layer with every multiplier, behind gain and 
           from histograms of half of the sample images, measured on the other half; with fewer bits
           of weights x activations, their error is in it
 networks  the same of the outputs against floats, with each multiplier in all layers: predicted as
-          the sum of what single layers add, on calibration images; measured on the whole network,
-          repaired by gain and offsets, on calibration images held out and on test images
+          the sum of what single layers change, on calibration images; measured on the whole
+          network, repaired by gain and offsets, on calibration images held out and on test images
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ DIGITAL += ("tosam-h1-t3", "trunc-c6", "openacm-antonio")
 ALL = 256
 TEST_IMAGES = 500
 LEAST_DB = 6.0
-"""Errors of layers add up as powers while they are small."""
+"""What layers change adds up while it is small."""
 
 
 def names() -> list[str]:
@@ -93,18 +93,17 @@ def bench_layers(network: str, bits: Sequence[Bits], wanted: Sequence[str]) -> d
     return {"pairs": pairs}
 
 
-def bench_networks(network: str) -> dict[str, Any]:
-    """All multipliers of one network."""
+def bench_networks(network: str, chosen: Sequence[str]) -> dict[str, Any]:
+    """All `chosen` multipliers of one network."""
     ctx, module = calibrated(network)
     trial = Trial(ctx, module, "offsets")
     pixels = test_images(TEST_IMAGES)[0]
     inputs = Preprocess.read(preprocess_path(MODELS / f"{network}.onnx"))(pixels)
     found: list[dict[str, Any]] = []
-    for name in names():
+    for name in chosen:
         plan = dict.fromkeys([layer.name for layer in trial.layers], Choice(name))
-        added = sum(trial.reaching(layer, Choice(name)) for layer in trial.layers)
         noise = {
-            "predicted": trial.exact_noise + added,
+            "predicted": trial.predicted_noise(plan),
             "held out": trial.planned_noise(plan),
             "test": trial.planned_noise(plan, dict.fromkeys(trial.images, inputs)),
         }
@@ -149,7 +148,7 @@ def main() -> None:
     parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], default=[])
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=NETWORKS)
     parser.add_argument("--bits", nargs="+", type=bits_of, default=[(8, 8)], metavar="WxA")
-    parser.add_argument("--multipliers", nargs="+", default=names(), help="of the layers")
+    parser.add_argument("--multipliers", nargs="+", default=names())
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     args = parser.parse_args()
     results: dict[str, Any] = {}
@@ -158,7 +157,7 @@ def main() -> None:
             if section == "layers":
                 found = bench_layers(network, args.bits, args.multipliers)
             else:
-                found = bench_networks(network)
+                found = bench_networks(network, args.multipliers)
             results.setdefault(section, {})[network] = found
     if args.json:
         args.json.write_text(json.dumps(results, indent=1) + "\n", "utf-8")

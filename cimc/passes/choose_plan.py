@@ -165,7 +165,7 @@ def within(
             return picked, Chosen(
                 target_sqnr_db=target_sqnr,
                 exact_sqnr_db=decibels(exact),
-                predicted_sqnr_db=decibels(exact + search.noise_of(picked)),
+                predicted_sqnr_db=decibels(trial.predicted_noise(picked)),
                 measured_sqnr_db=decibels(measured),
                 rounds=rounds,
             )

@@ -20,12 +20,13 @@ from cimc.passes.plan import named_layers
 from cimc.passes.plan_search import Bits, Choice, Choices
 from cimc.passes.precisions import Precisions
 from cimc.passes.repair import HOLD_OUT, RepairPass
+from cimc.passes.repair_fit import Floats
 from cimc.passes.sampled_layers import SampledLayer, affordable, sampled_layers
 from cimc.passes.sensitivity import WholeRun, layer_error, noise_to_signal
 
 SAMPLE_PRODUCTS, SAMPLE_IMAGES = 1e10, (8, 256)
 """Of the run that gives the histograms."""
-SENSE_PRODUCTS, SENSE_IMAGES = 4e10, (4, 32)
+SENSE_PRODUCTS, SENSE_IMAGES = 4e10, (4, 256)
 """Of the runs, one a layer, that give the sensitivities."""
 HELD_PRODUCTS, HELD_IMAGES = 1e10, (4, 64)
 """Of the run of a trial."""
@@ -81,13 +82,29 @@ class Trial:
         given = self.operands(layer.name, choice.bits)
         return layer.predicted_snr_db(choice.multiplier, given)
 
-    def reaching(self, layer: SampledLayer, choice: Choice) -> float:
-        """Noise to signal of the outputs when only `layer` has `choice`, corrected."""
+    def reaching(self, layer: SampledLayer, choice: Choice) -> Floats:
+        """What changes in the outputs [N, ...] when only `layer` has `choice`, corrected."""
         real, codes = self.runs
         given = self.operands(layer.name, choice.bits)
         x = codes.values[layer.layer.x]
         error = layer_error(layer, x, choice.multiplier, self.ctx.weights, given)
-        return real.noise(dict(named_layers(self.real))[layer.name].y, error)
+        return real.difference(dict(named_layers(self.real))[layer.name].y, error)
+
+    def predicted_noise(self, plan: Choices) -> float:
+        """Noise to signal of the outputs with a choice for each layer, by node, corrected.
+
+        From runs of single layers: what they change adds up, and the error of exact codes.
+        """
+        real, codes = self.runs
+        total = codes.clean - real.clean
+        for layer in self.layers:
+            if (choice := plan.get(layer.name)) is not None and self.errs(layer, choice):
+                total = total + self.reaching(layer, choice)
+        return noise_to_signal(real.clean, total)
+
+    def errs(self, layer: SampledLayer, choice: Choice) -> bool:
+        """A layer with `choice` gives other sums than the exact ones."""
+        return self.predicted_snr_db(layer, choice) is not None
 
     def sensitivities(
         self, snr_db: Mapping[str, Mapping[Choice, float | None]]
@@ -107,8 +124,8 @@ class Trial:
                 given = self.operands(layer.name, bits)
                 measured = layer.measured_snr_db(reference.multiplier, given)
                 assert measured is not None
-                noise = self.reaching(layer, reference) * 10 ** (measured / 10)
-                found.setdefault(layer.name, {})[bits] = noise
+                noise = noise_to_signal(self.runs[0].clean, self.reaching(layer, reference))
+                found.setdefault(layer.name, {})[bits] = noise * 10 ** (measured / 10)
         return found
 
     @cached_property
@@ -165,7 +182,8 @@ class Trial:
             ]
             for each in ([(self.real, self.ctx, images) for _, _, images in runs], runs)
         )
-        return noise_to_signal(np.concatenate(clean), np.concatenate(noisy))
+        before, after = np.concatenate(clean), np.concatenate(noisy)
+        return noise_to_signal(before, after - before)
 
 
 def spread(images: Images, count: int) -> dict[str, NDArray[Any]]:

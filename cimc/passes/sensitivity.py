@@ -1,13 +1,15 @@
 """How much of a layer's error reaches the outputs: measured, one layer after the other.
 
 The float network runs once; then what follows a layer runs again, with the error of that layer, and
-no other, added to its result. As nothing is rounded on the way, errors of several layers add up in
-the outputs, as powers, while they are small.
+no other, added to its result. As nothing is rounded on the way, what errors of several layers do to
+the outputs adds up while they are small: as vectors, since errors of successive layers may pull the
+same way; as powers where they do not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -53,21 +55,26 @@ class WholeRun:
                 found |= dict(zip(op.results, results, strict=True))
         raise AssertionError("@main ends with a return")
 
-    def noise(self, value: SSAValue[Any], error: Floats) -> float:
-        """Energy of the outputs' error over theirs, when real `error` is added to `value`."""
+    @cached_property
+    def clean(self) -> Floats:
+        """Outputs when nothing is changed."""
+        return self.outputs()
+
+    def difference(self, value: SSAValue[Any], error: Floats) -> Floats:
+        """What changes in the outputs [N, ...] when real `error` is added to `value`."""
         before, quant = self.values[value], quant_of(value)
         if quant is None:
             after = (before + error).astype(np.float32)
         else:
             moved = np.rint(before + error / quant.scale_value)
             after = np.clip(moved, *code_limits(value)).astype(before.dtype)
-        return noise_to_signal(self.outputs(), self.outputs({value: after}))
+        return self.outputs({value: after}) - self.clean
 
 
-def noise_to_signal(clean: Floats, noisy: Floats) -> float:
-    """Energy of the difference over that of `clean`."""
+def noise_to_signal(clean: Floats, difference: Floats) -> float:
+    """Energy of `difference` over that of `clean`."""
     energy = float(np.square(clean).sum())
-    return float(np.square(clean - noisy).sum()) / energy if energy > 0 else 0.0
+    return float(np.square(difference).sum()) / energy if energy > 0 else 0.0
 
 
 def layer_error(

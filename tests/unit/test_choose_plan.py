@@ -15,13 +15,14 @@ from cimc.diagnostics import InvalidInput
 from cimc.frontend import load
 from cimc.frontend.data import load_calibration
 from cimc.passes.choose_plan import cheapest
-from cimc.passes.choose_trial import Trial
+from cimc.passes.choose_trial import Trial, decibels
 from cimc.passes.chooser import Chooser, usable
 from cimc.passes.context import CimContext
 from cimc.passes.machine_costs import MachineCosts
 from cimc.passes.pipeline import PASSES, PIPELINE
 from cimc.passes.plan import LayerPlan, Plan
 from cimc.passes.plan_search import Choice, Choices
+from cimc.passes.sensitivity import noise_to_signal
 
 CHOICES = ("exact", "daism-fla", "daism-pc3-lj", "daism-hla")
 
@@ -79,6 +80,28 @@ def test_the_chosen_plan_can_be_given_back(models: Path, sample: Path, tmp_path:
     assert again.ir("microcode") == first.ir("microcode")
     assert again.report["choice"]["target_sqnr_db"] is None
     first.verify("emulate")
+
+
+def test_errors_of_layers_add_up_as_vectors(trial: Trial) -> None:
+    trial = Trial(trial.ctx, trial.real, "offsets")
+    plan = {layer.name: Choice("ssm-k4") for layer in trial.layers}
+    clean = trial.runs[0].clean
+    alone = [trial.reaching(layer, plan[layer.name]) for layer in trial.layers]
+    as_powers = trial.exact_noise + sum(noise_to_signal(clean, each) for each in alone)
+    predicted, powers, measured = (
+        decibels(noise) or np.inf
+        for noise in (trial.predicted_noise(plan), as_powers, trial.planned_noise(plan))
+    )
+    assert abs(predicted - measured) < 1
+    assert powers - measured > 1, "else the test proves nothing"
+
+
+def test_exact_layers_change_nothing(trial: Trial) -> None:
+    plan = {layer.name: Choice("exact") for layer in trial.layers}
+    assert trial.predicted_noise(plan) == trial.predicted_noise({})
+    assert decibels(trial.predicted_noise(plan)) == pytest.approx(
+        decibels(trial.exact_noise), abs=1
+    )
 
 
 def test_what_the_plan_says_stays(models: Path, sample: Path) -> None:
