@@ -333,6 +333,7 @@ def test_interrupt_keeps_the_earlier_output(
     ("argv", "message"),
     [
         (["--choices=exact"], "--choices: say what to keep with --min-snr or --target-sqnr"),
+        (["--bits=4,8"], "--bits: say what to keep with --min-snr or --target-sqnr"),
         (
             ["--target-sqnr=20", "--multiplier=exact"],
             "--multiplier is for all layers; give --choices, or fix layers in a --plan",
