@@ -127,6 +127,18 @@ inline void count_odd(const Plan& plan, const Operands& o, int32_t* odd) {
   }
 }
 
+// Codes that are packed next: they should be near by then.
+struct CodesAhead {
+  const uint8_t* at;
+  size_t stride;
+  int rows;
+
+  void fetch(int count) {
+    for (; count && rows; count--, rows--, at += stride)
+      _mm_prefetch(reinterpret_cast<const char*>(at), _MM_HINT_T0);
+  }
+};
+
 constexpr size_t rounded_up(size_t bytes) { return (bytes + 63) & ~static_cast<size_t>(63); }
 
 }  // namespace

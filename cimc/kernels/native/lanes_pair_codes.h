@@ -69,17 +69,5 @@ void pack_pairs(const PairCodes& codes, const Operands& o, int row, int k0, int 
   }
 }
 
-// Codes that are packed next: they should be near by then.
-struct PairsAhead {
-  const uint8_t* at;
-  size_t stride;
-  int rows;
-
-  void fetch(int count) {
-    for (; count && rows; count--, rows--, at += stride)
-      _mm_prefetch(reinterpret_cast<const char*>(at), _MM_HINT_T0);
-  }
-};
-
 }  // namespace
 }  // namespace cimc::CIMC_SET

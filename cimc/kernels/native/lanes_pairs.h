@@ -156,7 +156,7 @@ struct PairSlice {
 // Adds the products of up to 7 vectors of rows from `row` on to sums [columns][vectors] of 16.
 template <Mode kMode, int kVectors>
 void multiply_pairs(const PairCodes& codes, const PairTables& tables, const Operands& o, int row,
-                    const PairSlice& slice, PairsAhead ahead, uint16_t* panel, int32_t* sums) {
+                    const PairSlice& slice, CodesAhead ahead, uint16_t* panel, int32_t* sums) {
   pack_pairs<kVectors>(codes, o, row, slice.k0, slice.depth, panel);
   for (int first = 0; first < slice.pairs(); first += kPairsAtOnce) {
     const int end = first + kPairsAtOnce < slice.pairs() ? first + kPairsAtOnce : slice.pairs();
@@ -220,7 +220,7 @@ void multiply_by_pairs(const Plan& plan, const PairTables& tables, const Operand
                                   : multiply_pairs<kMode, 1>;
       const bool last = block + 1 == blocks;
       const int next = last ? 0 : begin(block + 1) * kPairRows, from = last ? k0 + kPairDepth : k0;
-      const PairsAhead ahead{o.a + static_cast<size_t>(next) * o.a_stride + from, o.a_stride,
+      const CodesAhead ahead{o.a + static_cast<size_t>(next) * o.a_stride + from, o.a_stride,
                              from < o.depth ? least(o.rows - next, kMostPairVectors * kPairRows) : 0};
       run(codes, tables, o, first * kPairRows, slice, ahead, panel,
           sums + columns * static_cast<size_t>(first) * kPairRows);

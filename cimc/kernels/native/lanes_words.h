@@ -6,19 +6,16 @@
 namespace cimc::CIMC_SET {
 namespace {
 
-// Reduction indices whose codes are in the first cache together.
-constexpr int kWordDepth = 32;
+// Reduction indices that are packed together, and whose codes are in the first cache together.
+constexpr int kWordDepth = 64;
+constexpr int kWordsAtOnce = 32;
 constexpr int kMostVectors = 3;
 
-// Indices [kWordDepth, vectors, 32] of both parts.
-struct WordPanel {
-  uint16_t* low;
-  uint16_t* high;
-};
-
-// Adds the products of columns n and n + 1 up: sums [2 columns][vectors][even, odd rows] of 16.
+// Adds the products of columns n and n + 1 up: sums [2 columns][vectors][even, odd rows] of 16. The
+// panel has [vectors] of 32 for each reduction index: the index of the first part, and 256 times
+// that of the second.
 template <Mode kMode, int kGroup, int kVectors>
-void add_words(const LaneWords& words, const int32_t* sign, const WordPanel& panel,
+void add_words(const LaneWords& words, const int32_t* sign, const uint16_t* panel,
                const uint8_t* w, size_t w_stride, int next, int depth, int32_t* sums) {
   const __m512i even = _mm512_set1_epi32(1), odd = _mm512_set1_epi32(1 << 16);
   __m512i total[2][kVectors][2];
@@ -45,7 +42,10 @@ void add_words(const LaneWords& words, const int32_t* sign, const WordPanel& pan
 #pragma GCC unroll 4
       for (int g = 0; g < kGroup; g++) {
         const int at = ((k + g) * kVectors + v) * kVectorRows;
-        const __m512i i = _mm512_load_si512(panel.low + at), j = _mm512_load_si512(panel.high + at);
+        __m512i i = _mm512_load_si512(panel + at);  // a permutation takes the low bits only
+        asm("" : "+v"(i));                          // loaded once for both columns
+        // A product unit is free while the permutation units are not.
+        const __m512i j = _mm512_mulhi_epu16(i, _mm512_set1_epi16(256));
 #pragma GCC unroll 2
         for (int c = 0; c < 2; c++) {
           const __m512i x = _mm512_permutexvar_epi16(i, low[g][c]);
@@ -71,7 +71,7 @@ void add_words(const LaneWords& words, const int32_t* sign, const WordPanel& pan
 // Indices of rows of `o` from `row` on and of reduction indices from `k0` on.
 template <int kVectors>
 void pack_words(const LaneWords& words, const Operands& o, int row, int k0, int depth,
-                const WordPanel& panel) {
+                uint16_t* panel) {
   alignas(64) uint8_t codes[64][64];
   for (int v = 0; v < kVectors; v += 2) {
     const int first = row + v * kVectorRows;
@@ -82,11 +82,11 @@ void pack_words(const LaneWords& words, const Operands& o, int row, int k0, int 
       const __m512i code = _mm512_load_si512(codes[k]);
       const __m512i i = translate(words.low, code), j = translate(words.high, code);
       for (int h = 0; h < 2 && v + h < kVectors; h++) {
-        const int at = (k * kVectors + v + h) * kVectorRows;
+        uint16_t* to = panel + (k * kVectors + v + h) * kVectorRows;
         const __m256i i_half = h ? _mm512_extracti64x4_epi64(i, 1) : _mm512_castsi512_si256(i);
         const __m256i j_half = h ? _mm512_extracti64x4_epi64(j, 1) : _mm512_castsi512_si256(j);
-        _mm512_store_si512(panel.low + at, _mm512_cvtepu8_epi16(i_half));
-        _mm512_store_si512(panel.high + at, _mm512_cvtepu8_epi16(j_half));
+        const __m512i second = _mm512_slli_epi16(_mm512_cvtepu8_epi16(j_half), 8);
+        _mm512_store_si512(to, _mm512_or_si512(_mm512_cvtepu8_epi16(i_half), second));
       }
     }
   }
@@ -94,23 +94,29 @@ void pack_words(const LaneWords& words, const Operands& o, int row, int k0, int 
 
 template <Mode kMode, int kGroup, int kVectors>
 void multiply_words(const LaneWords& words, const int32_t* sign, const Operands& o, int row,
-                    const int32_t* constant, const WordPanel& panel, int32_t* sums) {
+                    const int32_t* constant, uint16_t* panel, int32_t* sums) {
   constexpr int kColumnSums = kVectors * kVectorRows;
   const int padded = (o.columns + 15) / 16 * 16;
   std::memset(sums, 0, static_cast<size_t>(padded) * kColumnSums * 4);
   for (int k0 = 0; k0 < o.depth; k0 += kWordDepth) {
-    const int depth = o.depth - k0 < kWordDepth ? o.depth - k0 : kWordDepth;
-    const int whole = depth / kGroup * kGroup;
-    pack_words<kVectors>(words, o, row, k0, depth, panel);
-    const WordPanel rest{panel.low + whole * kColumnSums, panel.high + whole * kColumnSums};
-    for (int n = 0; n < o.columns; n += 2) {
-      const uint8_t* w = o.w + static_cast<size_t>(k0) * o.w_stride + n;
-      const int next = n + 1 < o.columns;  // the last column alone is computed twice
-      int32_t* own = sums + n * kColumnSums;
-      add_words<kMode, kGroup, kVectors>(words, sign, panel, w, o.w_stride, next, whole, own);
-      if (whole < depth)
-        add_words<kMode, 1, kVectors>(words, sign, rest, w + whole * o.w_stride, o.w_stride, next,
-                                      depth - whole, own);
+    const int all = o.depth - k0 < kWordDepth ? o.depth - k0 : kWordDepth;
+    pack_words<kVectors>(words, o, row, k0, all, panel);
+    CodesAhead ahead{o.a + static_cast<size_t>(row) * o.a_stride + k0 + kWordDepth, o.a_stride,
+                     k0 + kWordDepth < o.depth ? least(o.rows - row, kColumnSums) : 0};
+    for (int first = 0; first < all; first += kWordsAtOnce) {
+      const int depth = all - first < kWordsAtOnce ? all - first : kWordsAtOnce;
+      const int whole = depth / kGroup * kGroup, end = first + whole;
+      const uint16_t *some = panel + first * kColumnSums, *rest = panel + end * kColumnSums;
+      for (int n = 0; n < o.columns; n += 2) {
+        const uint8_t* w = o.w + static_cast<size_t>(k0 + first) * o.w_stride + n;
+        const int next = n + 1 < o.columns;  // the last column alone is computed twice
+        int32_t* own = sums + n * kColumnSums;
+        ahead.fetch(2);
+        add_words<kMode, kGroup, kVectors>(words, sign, some, w, o.w_stride, next, whole, own);
+        if (whole < depth)
+          add_words<kMode, 1, kVectors>(words, sign, rest, w + whole * o.w_stride, o.w_stride, next,
+                                        depth - whole, own);
+      }
     }
   }
   for (int n = 0; n < o.columns; n += 16)
@@ -127,10 +133,9 @@ template <Mode kMode, int kGroup>
 void multiply_by_words(const Plan& plan, const Operands& o, Workspace& workspace) {
   const size_t columns = rounded_up(static_cast<size_t>(o.columns));
   constexpr size_t kPanel = kWordDepth * kMostVectors * kVectorRows * 2;
-  char* memory = workspace.get(2 * kPanel + columns * 4 + columns * kMostVectors * kVectorRows * 4);
-  const WordPanel panel{reinterpret_cast<uint16_t*>(memory),
-                        reinterpret_cast<uint16_t*>(memory + kPanel)};
-  int32_t* constant = reinterpret_cast<int32_t*>(memory + 2 * kPanel);
+  char* memory = workspace.get(kPanel + columns * 4 + columns * kMostVectors * kVectorRows * 4);
+  uint16_t* panel = reinterpret_cast<uint16_t*>(memory);
+  int32_t* constant = reinterpret_cast<int32_t*>(memory + kPanel);
   int32_t* sums = constant + columns;
   count_odd(plan, o, constant);
   for (size_t n = 0; n < columns; n++) constant[n] = o.depth * plan.base + constant[n] * plan.step;
