@@ -16,7 +16,6 @@ lite0-repair  one multiplier for all its convolutions but the depthwise ones, wh
 from __future__ import annotations
 
 import argparse
-import itertools
 import os
 import subprocess
 import sys
@@ -35,7 +34,16 @@ from onnx import TensorProto, helper, numpy_helper
 import cimc
 from cimc import targets
 from cimc.backend.terminal_table import text_table
+from cimc.frontend import load
+from cimc.frontend.data import load_calibration
+from cimc.interp.nn import run
+from cimc.passes.choose_trial import Trial
 from cimc.passes.chooser import usable
+from cimc.passes.context import CimContext
+from cimc.passes.depthwise import VECTOR_MULTIPLIER, suits_vector_unit
+from cimc.passes.pipeline import PASSES, PIPELINE
+from cimc.passes.plan import named_layers
+from cimc.passes.plan_search import Choice
 from cimc.passes.repair import LEVELS
 
 ROOT = Path(__file__).parents[1]
@@ -183,7 +191,7 @@ def bench_lite0_plan(options: Options) -> None:
     found = lite0.compiled(**CHOICE)
     for layer in found.report["layers"]:
         if layer["multiplier"] == "exact":
-            print(f"exact: {layer['name']}")
+            print(f"exact: {layer['node']}")
     choice = found.report["choice"]
     row = [f"{100 * approximate_share(found):.1f}", f"{choice['predicted_sqnr_db']:.2f}"]
     row += [f"{choice['measured_sqnr_db']:.2f}", *lite0.row("", lite0.scores(found))[1:]]
@@ -193,15 +201,28 @@ def bench_lite0_plan(options: Options) -> None:
 
 def bench_lite0_repair(options: Options) -> None:
     """Each multiplier with each level of repair."""
-    lite0, known = Lite0.read(), usable(targets.get("daism"))
+    lite0 = Lite0.read()
     rows: list[list[str]] = []
-    for name, level in itertools.product(options.multipliers, options.repairs):
-        target = "daism" if name in known else "dcim"
-        scores = lite0.scores(lite0.compiled(target=target, multiplier=name, repair=level))
-        rows.append(lite0.row(name, scores))
-        rows[-1].insert(1, level)
-        print(*rows[-1], flush=True)
-    print(text_table(["multiplier", "repair", "right", "same", "SQNR dB"], rows, left=2))
+    for level in options.repairs:
+        trial = lite0.trial(level)
+        for name in options.multipliers:
+            module, ctx = trial.repaired(uniform(trial, name), trial.images)
+            scores = batched(
+                lambda x, m=module, w=ctx.weights: run(m, w, {"image": x}).outputs["logits"],
+                lite0.photos.images,
+            )
+            rows.append([level, *lite0.row(name, scores)])
+            print(*rows[-1], flush=True)
+    print(text_table(["repair", "multiplier", "right", "same", "SQNR dB"], rows, left=2))
+
+
+def uniform(trial: Trial, multiplier: str) -> dict[str, Choice]:
+    """As `--multiplier` chooses: depthwise convolutions are left to the vector unit."""
+    geometry = trial.ctx.target.geometry
+    return {
+        node: Choice(VECTOR_MULTIPLIER if suits_vector_unit(layer, geometry) else multiplier)
+        for node, layer in named_layers(trial.exact)
+    }
 
 
 @dataclass(frozen=True)
@@ -223,6 +244,15 @@ class Lite0:
     def compiled(self, **asked: Any) -> cimc.CompiledModel:
         """By cimc."""
         return cimc.compile(MODEL, calibration={"image": self.photos.calibration}, **asked)
+
+    def trial(self, repair: str) -> Trial:
+        """Quantised on the side; integers alone, which no target changes."""
+        imported = load(MODEL)
+        data = load_calibration(imported, {"image": self.photos.calibration})
+        ctx = CimContext(targets.get("daism"), imported.weights, data)
+        for each in PIPELINE[: PIPELINE.index("choose-plan")]:
+            PASSES[each]()().apply(ctx, imported.module)
+        return Trial(ctx, imported.module, repair)
 
     def scores(self, compiled: cimc.CompiledModel) -> NDArray[np.float32]:
         """Of the 100 crops, on the emulator."""
