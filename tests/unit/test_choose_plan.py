@@ -96,6 +96,19 @@ def test_errors_of_layers_add_up_as_vectors(trial: Trial) -> None:
     assert powers - measured > 1, "else the test proves nothing"
 
 
+@pytest.mark.parametrize(("count", "fitted", "seen"), [(40, 20, 20), (256, 128, 32), (7, 7, 7)])
+def test_plans_are_tried_on_images_that_repair_has_not_seen(
+    trial: Trial, count: int, fitted: int, seen: int
+) -> None:
+    own = Trial(trial.ctx, trial.real, "offsets")
+    own.images = {name: np.arange(count)[:, None] for name in trial.images}
+    own.count = count
+    for fit, other in own.folds:
+        (a,), (b,) = fit.values(), other.values()
+        assert (len(a), len(b)) == (fitted, seen)
+        assert count == fitted or not set(a.flat) & set(b.flat)
+
+
 def test_exact_layers_change_nothing(trial: Trial) -> None:
     plan = {layer.name: Choice("exact") for layer in trial.layers}
     assert trial.predicted_noise(plan) == trial.predicted_noise({})
