@@ -19,7 +19,7 @@ from cimc.kernels.reference import Sums, exact_matmul
 
 Values = NDArray[np.int64]
 
-_SMALL = 1 << 21
+_SMALL = 1 << 16
 """Products below which onnxruntime's fixed costs are larger than what it saves."""
 _SUMS = 1 << 31
 

@@ -9,7 +9,7 @@ namespace {
 // Reduction indices that are packed together, and whose codes are in the first cache together.
 constexpr int kWordDepth = 64;
 constexpr int kWordsAtOnce = 32;
-constexpr int kMostVectors = 3;
+constexpr int kMostVectors = 4;
 
 // Adds the products of columns n and n + 1 up: sums [2 columns][vectors][even, odd rows] of 16. The
 // panel has [vectors] of 32 for each reduction index: the index of the first part, and 256 times
@@ -145,7 +145,8 @@ void multiply_by_words(const Plan& plan, const Operands& o, Workspace& workspace
   int blocks = (vectors + kMostVectors - 1) / kMostVectors;
   for (int row = 0; blocks; blocks--) {
     const int now = (vectors + blocks - 1) / blocks;
-    const auto run = now == 3   ? multiply_words<kMode, kGroup, 3>
+    const auto run = now == 4   ? multiply_words<kMode, kGroup, 4>
+                     : now == 3 ? multiply_words<kMode, kGroup, 3>
                      : now == 2 ? multiply_words<kMode, kGroup, 2>
                                 : multiply_words<kMode, kGroup, 1>;
     run(plan.words, sign, o, row, constant, panel, sums);
