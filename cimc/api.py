@@ -39,6 +39,7 @@ def compile(
     calibration: str | Path | Mapping[str, NDArray[Any]] | None = None,
     preprocess: str | Path | None = None,
     multiplier: str | None = None,
+    exact_front: int = 0,
     repair: str | None = None,
     plan: str | Path | Plan | None = None,
     min_snr: float | None = None,
@@ -59,6 +60,7 @@ def compile(
             it activation ranges come from noise and the report says so.
         preprocess: JSON file that says how images become inputs (default: MODEL.preprocess.json).
         multiplier: one for all layers (default: the target's).
+        exact_front: so many layers at the front compute exact products; the plan has precedence.
         repair: how much of the multipliers' error is undone in the integers, from calibration data:
             "none", "gain", "offsets", "channels" or "weights" (docs/passes.md). Default: "channels"
             when multipliers are chosen, else "none".
@@ -91,7 +93,7 @@ def compile(
         one = {name: array[:1] for name, array in given.arrays.items()}
         observers.append(MeaningChecker(ctx.weights, one))
     options = Options(
-        multiplier, repair, min_snr, target_sqnr, tuple(choices), tuple(bits), minimise
+        multiplier, exact_front, repair, min_snr, target_sqnr, tuple(choices), tuple(bits), minimise
     )
     return CompiledModel(compile_network(imported, ctx, options, observers, say))
 

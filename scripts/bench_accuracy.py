@@ -54,6 +54,8 @@ class Options:
     target: str
     images: int
     """Test images."""
+    exact_front: int
+    """First layers with exact products."""
 
 
 def bench_accuracy(options: Options, into: dict[str, Any]) -> None:
@@ -72,7 +74,12 @@ def bench_accuracy(options: Options, into: dict[str, Any]) -> None:
         for name, repair in itertools.product(options.names, options.repairs):
             progress(f"{network} {name} {repair}")
             compiled = cimc.compile(
-                path, target=options.target, calibration=SAMPLE, multiplier=name, repair=repair
+                path,
+                target=options.target,
+                calibration=SAMPLE,
+                multiplier=name,
+                exact_front=options.exact_front,
+                repair=repair,
             )
             found = logits(lambda x, m=compiled: m.run(None, {m.input_names[0]: x})[0], inputs)
             cycles = f"{compiled.report['cycles']['estimated']:,}"
@@ -140,11 +147,12 @@ def main() -> None:
     parser.add_argument("--repair", nargs="+", choices=LEVELS, default=["none"])
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--target", default="daism")
+    parser.add_argument("--exact-front", type=int, default=0, metavar="N", help="first N layers")
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     args = parser.parse_args()
     names = args.multipliers or usable(targets.get(args.target))
-    options = Options(args.networks, names, args.repair, args.target, args.images)
+    options = Options(args.networks, names, args.repair, args.target, args.images, args.exact_front)
     results: dict[str, Any] = {"machine": machine()}
     print(f"on {results['machine']}")
     bench_accuracy(options, results)

@@ -133,6 +133,8 @@ class Options:
 
     multiplier: str | None = None
     """For all layers; the target's own without one."""
+    exact_front: int = 0
+    """Layers at the front with exact products."""
     repair: str | None = None
     """Level of the pass `repair`; by default it follows a choice, and only that."""
     min_snr: float | None = None
@@ -154,7 +156,10 @@ def pipeline_until(stage: str, options: Options) -> list[ModulePass]:
     last = STAGE_AFTER[stage]
     names = PIPELINE[: PIPELINE.index(last) + 1] if last else ()
     given = {
-        "assign-multiplier": {"multiplier": options.multiplier},
+        "assign-multiplier": {
+            "multiplier": options.multiplier,
+            "exact_front": options.exact_front,
+        },
         "choose-plan": {
             "min_snr": options.min_snr,
             "target_sqnr": options.target_sqnr,

@@ -29,6 +29,13 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--multiplier", metavar="NAME", help="for all layers (the target's own)")
     group.add_argument(
+        "--exact-front",
+        type=positive,
+        default=0,
+        metavar="N",
+        help="exact products in the first N layers (0)",
+    )
+    group.add_argument(
         "--repair",
         choices=LEVELS,
         help="undo errors of the multipliers in the integers, from calibration data (none; "
@@ -91,13 +98,13 @@ def choice_of(args: argparse.Namespace) -> dict[str, Any]:
     for name in ("choices", "bits"):
         if getattr(args, name) and not chooses:
             raise UsageError(f"--{name}: say what to keep with --min-snr or --target-sqnr")
-    if chooses and args.multiplier:
-        raise UsageError(
-            "--multiplier is for all layers; give --choices, or fix layers in a --plan"
-        )
+    if chooses and (args.multiplier or args.exact_front):
+        option = "--multiplier is for all" if args.multiplier else "--exact-front is for uniform"
+        raise UsageError(f"{option} layers; give --choices, or fix layers in a --plan")
     fields = (
         "minimise",
         "multiplier",
+        "exact_front",
         "repair",
         "plan",
         "min_snr",

@@ -338,6 +338,10 @@ def test_interrupt_keeps_the_earlier_output(
             ["--target-sqnr=20", "--multiplier=exact"],
             "--multiplier is for all layers; give --choices, or fix layers in a --plan",
         ),
+        (
+            ["--min-snr=20", "--exact-front=1"],
+            "--exact-front is for uniform layers; give --choices, or fix layers in a --plan",
+        ),
     ],
 )
 def test_choices_that_make_no_sense(

@@ -1,5 +1,7 @@
 // RUN: cimc-opt %s -p assign-multiplier | filecheck %s
 // RUN: cimc-opt %s -p "assign-multiplier{multiplier=\"daism-fla\"}" | filecheck %s --check-prefix FLA
+// RUN: cimc-opt %s -p "assign-multiplier{exact-front=2}" | filecheck %s --check-prefix FRONT
+// RUN: not cimc-opt %s -p "assign-multiplier{exact-front=-1}" 2>&1 | filecheck %s --check-prefix LESS
 // RUN: not cimc-opt %s -p "assign-multiplier{multiplier=\"daism-fal\"}" 2>&1 | filecheck %s --check-prefix TYPO
 
 func.func @main(%x: tensor<1x2x4x4xf32>) -> tensor<1x2xf32> {
@@ -14,4 +16,7 @@ func.func @main(%x: tensor<1x2x4x4xf32>) -> tensor<1x2xf32> {
 // CHECK:      nn.gemm {{.*}}multiplier = "daism-pc3-lj"
 // FLA:        nn.conv {{.*}}multiplier = "exact"
 // FLA:        nn.gemm {{.*}}multiplier = "daism-fla"
+// FRONT:      nn.conv {{.*}}multiplier = "exact"
+// FRONT:      nn.gemm {{.*}}multiplier = "exact"
+// LESS:       error: assign-multiplier: exact_front must not be negative
 // TYPO:       error: unknown multiplier 'daism-fal'; did you mean 'daism-fla'?
