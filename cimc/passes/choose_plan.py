@@ -8,13 +8,12 @@ estimate, among equals the fewest rows or gates, then the least noise (`cimc.pas
 Layers that read one tensor get the same bits of activations.
 
 The plan then holds for calibration images: it is repaired on the side too, with the first half of
-them and with the second. While the outputs on the other halves miss the limit, it is chosen again
-with that much less noise.
+them and with the second. While the outputs on the other halves miss the limit it is chosen again
+with less noise, and with more while they keep it with much to spare (`cimc.passes.choose_within`).
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 
 from xdsl.context import Context
@@ -24,18 +23,14 @@ from xdsl.passes import ModulePass
 from cimc.diagnostics import InvalidInput
 from cimc.multipliers import get as get_multiplier
 from cimc.passes.choose_trial import Trial, decibels
+from cimc.passes.choose_within import cheapest, within
 from cimc.passes.chooser import Chooser, usable
 from cimc.passes.context import cim_context
 from cimc.passes.machine_costs import ExactMacs, MachineCosts
 from cimc.passes.plan import BITS, LayerPlan, Plan, named_layers
-from cimc.passes.plan_search import Choice, PlanSearch
 from cimc.passes.repair import LEVELS
 
 COSTS = ("cycles", "exact-macs")
-ROUNDS = 6
-"""Plans that are tried at most."""
-TIGHTER = 0.9
-"""The noise allowed in the next round is this part of what would have met the limit, at most."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +111,15 @@ class ChoosePlanPass(ModulePass):
         else:
             sensitivity = trial.sensitivities(chooser.snr_db)
             search = chooser.search(costs, self.min_snr, sensitivity)
-            picked, found = within(trial, search, self.target_sqnr)
+            kept = within(trial, search, self.target_sqnr)
+            picked = kept.picked
+            found = Chosen(
+                target_sqnr_db=self.target_sqnr,
+                exact_sqnr_db=decibels(trial.exact_noise),
+                predicted_sqnr_db=decibels(trial.predicted_noise(picked)),
+                measured_sqnr_db=decibels(kept.measured),
+                rounds=kept.rounds,
+            )
         context.plan = Plan(
             tuple(LayerPlan(node, *choice) for node, choice in picked.items()), context.plan.source
         )
@@ -127,51 +130,3 @@ class ChoosePlanPass(ModulePass):
             choices=list(names),
             bits=sorted(trial.precisions.choices),
         )
-
-
-def cheapest(search: PlanSearch, budget: float | None = None) -> dict[str, Choice]:
-    """Choices by node.
-
-    Raises:
-        InvalidInput: nothing keeps the limits.
-    """
-    found = search.best(budget)
-    if found is None:
-        raise InvalidInput(
-            "no assignment of multipliers keeps the limits; allow 'exact', or ask for less"
-        )
-    return found
-
-
-def within(
-    trial: Trial, search: PlanSearch, target_sqnr: float
-) -> tuple[dict[str, Choice], Chosen]:
-    """The cheapest choices with which the outputs have `target_sqnr` dB, tried.
-
-    Raises:
-        InvalidInput: there are none.
-    """
-    exact, limit = trial.exact_noise, 10 ** (-target_sqnr / 10)
-    if exact >= limit:
-        raise InvalidInput(
-            f"--target-sqnr {target_sqnr:g}: with exact products the outputs have "
-            f"{decibels(exact) or math.inf:.1f} dB on calibration images; ask for less"
-        )
-    budget, measured = limit - exact, math.inf
-    for rounds in range(1, ROUNDS + 1):
-        picked = cheapest(search, budget)
-        measured = trial.planned_noise(picked)
-        if measured <= limit:
-            return picked, Chosen(
-                target_sqnr_db=target_sqnr,
-                exact_sqnr_db=decibels(exact),
-                predicted_sqnr_db=decibels(trial.predicted_noise(picked)),
-                measured_sqnr_db=decibels(measured),
-                rounds=rounds,
-            )
-        budget *= TIGHTER * min((limit - exact) / (measured - exact), 1.0)
-    raise InvalidInput(
-        f"--target-sqnr {target_sqnr:g}: the last of {ROUNDS} plans has "
-        f"{decibels(measured) or math.inf:.1f} dB on calibration images; ask for less, or for "
-        "more --repair"
-    )

@@ -14,8 +14,8 @@ from cimc.backend.terminal_table import report_text
 from cimc.diagnostics import InvalidInput
 from cimc.frontend import load
 from cimc.frontend.data import load_calibration
-from cimc.passes.choose_plan import cheapest
 from cimc.passes.choose_trial import Trial, decibels
+from cimc.passes.choose_within import cheapest
 from cimc.passes.chooser import Chooser, usable
 from cimc.passes.context import CimContext
 from cimc.passes.machine_costs import MachineCosts
@@ -252,7 +252,8 @@ def test_choices_of_a_target() -> None:
         ),
         (
             {"target_sqnr": 25, "choices": ["daism-fla"]},
-            r"no assignment of multipliers keeps the limits; allow 'exact', or ask for less",
+            r"--target-sqnr 25: the best of the plans that were tried has 1[45]\.\d dB on "
+            r"calibration images; allow 'exact', ask for less, or for more --repair",
         ),
         ({"min_snr": 20, "choices": ["daism-fal"]}, "unknown multiplier 'daism-fal'; .*"),
         ({"min_snr": 20, "bits": [4, 9]}, "choose-plan: bits must be from 2 to 8, got 9"),
