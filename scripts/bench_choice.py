@@ -1,7 +1,7 @@
 """Chosen plans against uniform ones: accuracy of test images over cycles, all repaired alike.
 
     python scripts/bench_choice.py [--networks lenet ...] [--targets 15 20 25 30] [--images 2000]
-    python scripts/bench_choice.py --bits 4 6 8 [--multipliers ...]
+    python scripts/bench_choice.py --bits 4 6 8 [--multipliers ...] [--repair LEVEL]
 
 With --bits each target is chosen twice, the second time with bits of weights and activations to
 choose from too; uniform choices then stand there with as many bits of both in all layers, too.
@@ -31,6 +31,7 @@ from cimc.cli.progress import Progress
 from cimc.frontend import load
 from cimc.passes.chooser import usable
 from cimc.passes.plan import LayerPlan, Plan, named_layers
+from cimc.passes.repair import LEVELS
 
 HEADER = ("network", "plan", "layers by multiplier", "top-1 %", "interval", "agreement %")
 HEADER += ("SQNR dB", "cycles", "uniform dB", "uniform cycles")
@@ -55,7 +56,7 @@ class Point:
 
 def measured(path: Path, title: str, truth: Any, labels: Any, inputs: Any, **asked: Any) -> Point:
     """Compile as `asked` and evaluate."""
-    compiled = cimc.compile(path, calibration=SAMPLE, repair="channels", **asked)
+    compiled = cimc.compile(path, calibration=SAMPLE, **asked)
     name = compiled.input_names[0]
     found = logits(lambda x: compiled.run(None, {name: x})[0], inputs)
     top1, _, _, interval, agreement, ratio = paired(found, truth, labels)
@@ -118,6 +119,7 @@ def main() -> None:
     parser.add_argument("--multipliers", nargs="+", default=usable(targets.get("daism")))
     parser.add_argument("--targets", nargs="+", type=float, default=[15.0, 20.0, 25.0, 30.0])
     parser.add_argument("--bits", nargs="+", type=int, default=[], help="to choose from, too")
+    parser.add_argument("--repair", choices=LEVELS, default="channels")
     parser.add_argument("--images", type=int, default=2000)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     args = parser.parse_args()
@@ -135,6 +137,7 @@ def main() -> None:
         points: list[Point] = []
         for title, options in asked:
             progress(f"{network} {title}")
+            options["repair"] = args.repair
             points.append(measured(path, title, truth, labels, inputs, **options))
         progress.clear()
         table(results.setdefault(network, {}), HEADER, rows(network, points))
