@@ -55,16 +55,17 @@ class Chain:
         return made
 
 
-def build_chain(targets: Rows, helpers: Rows) -> Chain:
+def build_chain(targets: Rows, helpers: Rows, most: int) -> Chain:
     """An order of `targets` [n, 256] in which few have to be looked up.
 
-    `helpers` are built too if that spares look-ups: rows that targets are sums of.
+    `helpers` are built too if that spares look-ups and makes no more than `most` rows: rows that
+    targets are sums of.
     """
     plain = _ordered(targets, 0)
     if not len(helpers):
         return plain
     helped = _ordered(np.concatenate([helpers, targets]), len(helpers))
-    if helped.look_ups >= plain.look_ups:
+    if helped.look_ups >= plain.look_ups or len(helped.steps) > most:
         return plain
     return Chain(helped.table, helped.steps, helped.place[len(helpers) :])
 

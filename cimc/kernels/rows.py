@@ -148,7 +148,7 @@ def _plan(
 ) -> RowPlan | None:
     """The plan for these parts; None where it would need too many rows."""
     targets = first.rows if second is None else np.concatenate([first.rows, second.rows])
-    chain = build_chain(targets.astype(np.int16), helpers.astype(np.int16))
+    chain = build_chain(targets.astype(np.int16), helpers.astype(np.int16), MAX_ROWS)
     if len(chain.steps) > MAX_ROWS:
         return None
     by_first = chain.place[first.chosen]

@@ -210,6 +210,13 @@ def test_plans_are_what_the_table_allows() -> None:
     assert row_plan(unsigned, weights, random_table(15) * 8) is None
 
 
+@pytest.mark.parametrize("signed", [False, True])
+def test_no_digital_multiplier_is_left_to_numpy(signed: bool) -> None:
+    """Rows that others are sums of must not make a table that does not split too large."""
+    for name in (n for n in multipliers.names() if not n.startswith("daism-")):
+        assert row_plan(alphabet(0, signed), alphabet(0, True), library(name)) is not None, name
+
+
 def test_products_beyond_16_bits_are_left_to_numpy() -> None:
     product = TableProduct(random_table(30))
     x = Operand(np.arange(100, dtype=np.uint8).reshape(10, 10), alphabet(0))
