@@ -2,15 +2,16 @@
 
     python scripts/bench_large.py                     everything
     python scripts/bench_large.py compile layers      only these
-    python scripts/bench_large.py lite0-plan lite0-repair [--multipliers ...] [--repair ...]
+    python scripts/bench_large.py lite0-choice [--multipliers ...] [--repair ...] [--targets ...]
 
 compile   ResNet-50 and VGG-19 without verification: seconds, processor seconds, memory
 layers    chains of 10, 100 and 1000 convolutions: processor seconds a layer
 lite0     EfficientNet-Lite0 with its ImageNet weights: 8 bits by cimc and by onnxruntime beside
           float; needs models/get_efficientnet_lite0.py to have run
 lite0-plan    the plan that is chosen for it so that 90 % of the products are approximate
+lite0-choice  the plans that are chosen for it by cycles, beside one multiplier everywhere
 lite0-repair  one multiplier for all its convolutions but the depthwise ones, which the vector
-              unit computes, and repair: takes minutes for each, so it is not part of everything
+              unit computes, and repair: minutes for each, as for lite0-choice, so only when asked for
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +80,7 @@ class Options:
     """For networks that are made."""
     multipliers: list[str]
     repairs: list[str]
+    targets_db: list[float]
 
 
 @dataclass(frozen=True)
@@ -199,6 +202,26 @@ def bench_lite0_plan(options: Options) -> None:
     print(text_table(header, [row], left=0))
 
 
+def bench_lite0_choice(options: Options) -> None:
+    """Chosen plans and uniform ones by cycles, with the first level of repair."""
+    lite0, repair = Lite0.read(), options.repairs[0]
+    found: list[tuple[int, list[str]]] = []
+    uniform_plans = [(name, {"multiplier": name}) for name in options.multipliers]
+    chosen = [
+        (f"{db:g} dB", {"target_sqnr": db, "choices": options.multipliers})
+        for db in options.targets_db
+    ]
+    for name, asked in [*uniform_plans, *chosen]:
+        compiled = lite0.compiled(repair=repair, **asked)
+        cycles = compiled.report["cycles"]["estimated"]
+        used = [layer["multiplier"] for layer in compiled.report["layers"] if layer["macs"]]
+        counts = ", ".join(f"{count} {each}" for each, count in Counter(used).most_common())
+        found.append((cycles, [*lite0.row(name, lite0.scores(compiled)), f"{cycles:,}", counts]))
+        print(*found[-1][1], flush=True)
+    header = ["plan", "right", "same", "SQNR dB", "cycles", "layers"]
+    print(text_table(header, [row for _, row in sorted(found)], left=1))
+
+
 def bench_lite0_repair(options: Options) -> None:
     """Each multiplier with each level of repair."""
     lite0 = Lite0.read()
@@ -271,7 +294,7 @@ SECTIONS: dict[str, Callable[[Options], None]] = {
     "lite0": bench_lite0,
     "lite0-plan": bench_lite0_plan,
 }
-SEPARATE = {"lite0-repair": bench_lite0_repair}
+SEPARATE = {"lite0-choice": bench_lite0_choice, "lite0-repair": bench_lite0_repair}
 """Only run when named."""
 
 
@@ -283,9 +306,10 @@ def main() -> None:
     everywhere = [*usable(targets.get("daism")), *DIGITAL]
     parser.add_argument("--multipliers", nargs="+", default=everywhere)
     parser.add_argument("--repair", nargs="+", choices=LEVELS, default=["none", "gain", "offsets"])
+    parser.add_argument("--targets", nargs="+", type=float, default=[10.0, 12.0, 14.0])
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        options = Options(Path(folder), args.multipliers, args.repair)
+        options = Options(Path(folder), args.multipliers, args.repair, args.targets)
         for name in args.sections or SECTIONS:
             print(f"\n{name}")
             everything[name](options)
