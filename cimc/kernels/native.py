@@ -121,9 +121,14 @@ def compiled_plan(plan: RowPlan) -> Any:
     )
 
 
-def multiply(plan: Any, a: Bytes, w: Bytes) -> NDArray[np.int32]:
-    """Sums [M, N] of the products that `plan` gives for bytes `a` [M, K] and `w` [K, N]."""
-    y = np.empty((a.shape[0], w.shape[1]), np.int32)
+def multiply(
+    plan: Any, a: Bytes, w: Bytes, out: NDArray[np.int32] | None = None
+) -> NDArray[np.int32]:
+    """Sums [M, N] of the products that `plan` gives for bytes `a` [M, K] and `w` [K, N].
+
+    They are put into `out`, if given.
+    """
+    y = np.empty((a.shape[0], w.shape[1]), np.int32) if out is None else out
     rows = a if a.strides[1] == 1 else np.ascontiguousarray(a)
     columns = w if w.strides[1] == 1 else np.ascontiguousarray(w)
     native.multiply(chosen(), plan, rows, columns, y, threads())

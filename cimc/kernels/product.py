@@ -42,10 +42,11 @@ class TableProduct:
         self._terms: dict[int, tuple[Term, ...] | None] = {}
         self._plans: dict[tuple[bytes, int, bool], _Compiled | None] = {}
 
-    def __call__(self, x: Operand, w: Operand) -> Sums:
+    def __call__(self, x: Operand, w: Operand, out: Sums | None = None) -> Sums:
         """y[m, n] = sum over k of +-table[|w[k, n]|, |x[m, k]|], negative where signs differ.
 
-        `x` [M, K], `w` [K, N]. Sums are modulo 2^32, as in the array's accumulators.
+        `x` [M, K], `w` [K, N]. Sums are modulo 2^32, as in the array's accumulators. They are put
+        into `out`, if given: int32 [M, N], rows contiguous.
 
         Raises:
             ValueError: the shapes do not match, or a magnitude is outside the table.
@@ -53,16 +54,16 @@ class TableProduct:
         if x.codes.ndim != 2 or w.codes.ndim != 2 or x.codes.shape[1] != w.codes.shape[0]:
             raise ValueError(f"shapes {x.codes.shape} and {w.codes.shape} do not multiply")
         if 0 in x.codes.shape or 0 in w.codes.shape:
-            return np.zeros((x.codes.shape[0], w.codes.shape[1]), np.int32)
+            return _put(np.zeros((x.codes.shape[0], w.codes.shape[1]), np.int32), out)
         if w.largest >= self.table.shape[0] or not x.fits(self.table.shape[1]):
             raise ValueError(f"magnitudes exceed table {self.table.shape}")
         choice = native.chosen()
         if choice == native.NUMPY:
-            return approx_matmul(x.magnitudes, x.signs, w.magnitudes, w.signs, self.table)
+            return _put(approx_matmul(*_numbers(x), *_numbers(w), self.table), out)
         rows = self._rows_of(w)
         if (terms := self._factors(rows)) is not None:
-            return _sum_of_terms(terms, x, w)
-        return self._by_rows(x, w, rows)
+            return _put(_sum_of_terms(terms, x, w), out)
+        return self._by_rows(x, w, rows, out)
 
     def layer(self, windows: Windows, x: Alphabet, w: Operand, finish: Finish) -> None:
         """The product of `windows`, bytes as `x` says, and `w`, finished as `finish` says.
@@ -95,7 +96,7 @@ class TableProduct:
         """Rows of the table that `w` needs: smaller products leave room to add more of them up."""
         return min(self.table.shape[0], 1 << w.largest.bit_length())
 
-    def _by_rows(self, x: Operand, w: Operand, rows: int) -> Sums:
+    def _by_rows(self, x: Operand, w: Operand, rows: int, out: Sums | None) -> Sums:
         found = self._plan(x.alphabet, w.alphabet, rows, exchanged=False)
         few = x.codes.shape[0] < w.codes.shape[1]
         if native.chosen() == native.BY_PERMUTATION:
@@ -103,10 +104,11 @@ class TableProduct:
         if found is not None and found.look_ups > MANY_LOOK_UPS and few:
             other = self._plan(x.alphabet, w.alphabet, rows, exchanged=True)
             if other is not None:
-                return np.ascontiguousarray(native.multiply(other.plan, w.codes.T, x.codes.T).T)
+                sums = native.multiply(other.plan, w.codes.T, x.codes.T).T
+                return _put(np.ascontiguousarray(sums), out)
         if found is not None:
-            return native.multiply(found.plan, x.codes, w.codes)
-        return approx_matmul(x.magnitudes, x.signs, w.magnitudes, w.signs, self.table)
+            return native.multiply(found.plan, x.codes, w.codes, out)
+        return _put(approx_matmul(*_numbers(x), *_numbers(w), self.table), out)
 
     def _factors(self, rows: int) -> tuple[Term, ...] | None:
         if rows not in self._terms:
@@ -123,6 +125,18 @@ class TableProduct:
                 None if plan is None else _Compiled(native.compiled_plan(plan), plan.chain.look_ups)
             )
         return self._plans[key]
+
+
+def _put(sums: Sums, out: Sums | None) -> Sums:
+    """`sums`, in `out` if there is one."""
+    if out is None:
+        return sums
+    out[...] = sums
+    return out
+
+
+def _numbers(x: Operand) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
+    return x.magnitudes, x.signs
 
 
 def _sum_of_terms(terms: tuple[Term, ...], x: Operand, w: Operand) -> Sums:

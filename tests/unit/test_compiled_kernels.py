@@ -92,7 +92,11 @@ def test_compiled_equals_numpy(instruction_set: str, name: str) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv(native.CHOICE, instruction_set)
             got = product(x, w)
+            into = np.full((m, n), seed % 1000, np.int32)
+            again = product(x, w, into)
         np.testing.assert_array_equal(got, oracle(product, x, w))
+        assert again is into
+        np.testing.assert_array_equal(into, got)
 
     check()
 

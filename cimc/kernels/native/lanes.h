@@ -44,39 +44,37 @@ inline void transpose(__m512i* part) {
   }
 }
 
-// Codes of up to 64 rows and 64 reduction indices, index first; missing ones are 0.
+// Codes of up to 64 rows and 64 reduction indices, index first; missing rows are 0, and the indices
+// from `depth` on are any.
 inline void transpose_codes(const uint8_t* a, size_t stride, int rows, int depth,
                             uint8_t (*to)[64]) {
-  alignas(64) uint8_t block[64][64];
   const __mmask64 valid = depth >= 64 ? ~0ull : (1ull << depth) - 1;
-  for (int i = 0; i < 64; i++)
-    _mm512_store_si512(block[i], i < rows ? _mm512_maskz_loadu_epi8(valid, a + i * stride)
-                                          : _mm512_setzero_si512());
   // 4 x 4 bytes within words of 32 bits, then words as in `transpose`.
   const __m512i order = _mm512_broadcast_i32x4(
       _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+  const __m512i lanes = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  const int words = (depth + 3) / 4;
   __m512i part[4][16];
   for (int q = 0; q < 4; q++) {
-    for (int i = 0; i < 16; i++) part[q][i] = _mm512_load_si512(block[16 * q + i]);
-    transpose(part[q]);  // [i] has bytes 4 i .. 4 i + 3 of the 16 rows
     for (int i = 0; i < 16; i++) {
-      const __m512i bytes = _mm512_shuffle_epi8(part[q][i], order);
-      const __m512i lanes = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-      part[q][i] = _mm512_permutexvar_epi32(lanes, bytes);  // 16 rows of each of the 4 bytes
+      const int row = 16 * q + i;
+      part[q][i] = row < rows ? _mm512_maskz_loadu_epi8(valid, a + row * stride)
+                              : _mm512_setzero_si512();
     }
+    transpose(part[q]);  // [i] has bytes 4 i .. 4 i + 3 of the 16 rows
+    for (int i = 0; i < words; i++)  // 16 rows of each of the 4 bytes
+      part[q][i] = _mm512_permutexvar_epi32(lanes, _mm512_shuffle_epi8(part[q][i], order));
   }
-  for (int i = 0; i < 16; i++)
-    for (int j = 0; j < 4; j++) {
-      uint8_t* row = to[4 * i + j];
-      for (int q = 0; q < 4; q++) {
-        const __m512i v = part[q][i];
-        const __m128i own = j == 0   ? _mm512_extracti32x4_epi32(v, 0)
-                            : j == 1 ? _mm512_extracti32x4_epi32(v, 1)
-                            : j == 2 ? _mm512_extracti32x4_epi32(v, 2)
-                                     : _mm512_extracti32x4_epi32(v, 3);
-        _mm_store_si128(reinterpret_cast<__m128i*>(row + 16 * q), own);
-      }
-    }
+  for (int i = 0; i < words; i++) {
+    const __m512i first = _mm512_shuffle_i32x4(part[0][i], part[1][i], 0x44);
+    const __m512i second = _mm512_shuffle_i32x4(part[0][i], part[1][i], 0xee);
+    const __m512i third = _mm512_shuffle_i32x4(part[2][i], part[3][i], 0x44);
+    const __m512i fourth = _mm512_shuffle_i32x4(part[2][i], part[3][i], 0xee);
+    _mm512_store_si512(to[4 * i], _mm512_shuffle_i32x4(first, third, 0x88));
+    _mm512_store_si512(to[4 * i + 1], _mm512_shuffle_i32x4(first, third, 0xdd));
+    _mm512_store_si512(to[4 * i + 2], _mm512_shuffle_i32x4(second, fourth, 0x88));
+    _mm512_store_si512(to[4 * i + 3], _mm512_shuffle_i32x4(second, fourth, 0xdd));
+  }
 }
 
 // table[code] of 64 codes.

@@ -41,11 +41,10 @@ void add_words(const LaneWords& words, const int32_t* sign, const uint16_t* pane
       __m512i some[2];
 #pragma GCC unroll 4
       for (int g = 0; g < kGroup; g++) {
-        const int at = ((k + g) * kVectors + v) * kVectorRows;
+        const int at = ((k + g) * kVectors + v) * 2 * kVectorRows;
         __m512i i = _mm512_load_si512(panel + at);  // a permutation takes the low bits only
-        asm("" : "+v"(i));                          // loaded once for both columns
-        // A product unit is free while the permutation units are not.
-        const __m512i j = _mm512_mulhi_epu16(i, _mm512_set1_epi16(256));
+        __m512i j = _mm512_load_si512(panel + at + kVectorRows);
+        asm("" : "+v"(i), "+v"(j));                 // loaded once for both columns
 #pragma GCC unroll 2
         for (int c = 0; c < 2; c++) {
           const __m512i x = _mm512_permutexvar_epi16(i, low[g][c]);
@@ -73,21 +72,21 @@ template <int kVectors>
 void pack_words(const LaneWords& words, const Operands& o, int row, int k0, int depth,
                 uint16_t* panel) {
   alignas(64) uint8_t codes[64][64];
+  const __m512i order = _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7);
   for (int v = 0; v < kVectors; v += 2) {
     const int first = row + v * kVectorRows;
     const int rows = first < o.rows ? o.rows - first : 0;
     transpose_codes(o.a + static_cast<size_t>(first) * o.a_stride + k0, o.a_stride,
                     rows < 64 ? rows : 64, depth, codes);
     for (int k = 0; k < depth; k++) {
-      const __m512i code = _mm512_load_si512(codes[k]);
+      const __m512i code = _mm512_permutexvar_epi64(order, _mm512_load_si512(codes[k]));
       const __m512i i = translate(words.low, code), j = translate(words.high, code);
-      for (int h = 0; h < 2 && v + h < kVectors; h++) {
-        uint16_t* to = panel + (k * kVectors + v + h) * kVectorRows;
-        const __m256i i_half = h ? _mm512_extracti64x4_epi64(i, 1) : _mm512_castsi512_si256(i);
-        const __m256i j_half = h ? _mm512_extracti64x4_epi64(j, 1) : _mm512_castsi512_si256(j);
-        const __m512i second = _mm512_slli_epi16(_mm512_cvtepu8_epi16(j_half), 8);
-        _mm512_store_si512(to, _mm512_or_si512(_mm512_cvtepu8_epi16(i_half), second));
-      }
+      uint16_t* to = panel + (k * kVectors + v) * 2 * kVectorRows;
+      _mm512_store_si512(to, _mm512_unpacklo_epi8(i, j));
+      _mm512_store_si512(to + kVectorRows, _mm512_unpacklo_epi8(j, i));
+      if (v + 1 == kVectors) continue;
+      _mm512_store_si512(to + 2 * kVectorRows, _mm512_unpackhi_epi8(i, j));
+      _mm512_store_si512(to + 3 * kVectorRows, _mm512_unpackhi_epi8(j, i));
     }
   }
 }
@@ -106,7 +105,8 @@ void multiply_words(const LaneWords& words, const int32_t* sign, const Operands&
     for (int first = 0; first < all; first += kWordsAtOnce) {
       const int depth = all - first < kWordsAtOnce ? all - first : kWordsAtOnce;
       const int whole = depth / kGroup * kGroup, end = first + whole;
-      const uint16_t *some = panel + first * kColumnSums, *rest = panel + end * kColumnSums;
+      const uint16_t* some = panel + first * 2 * kColumnSums;
+      const uint16_t* rest = panel + end * 2 * kColumnSums;
       for (int n = 0; n < o.columns; n += 2) {
         const uint8_t* w = o.w + static_cast<size_t>(k0 + first) * o.w_stride + n;
         const int next = n + 1 < o.columns;  // the last column alone is computed twice
@@ -132,7 +132,7 @@ void multiply_words(const LaneWords& words, const int32_t* sign, const Operands&
 template <Mode kMode, int kGroup>
 void multiply_by_words(const Plan& plan, const Operands& o, Workspace& workspace) {
   const size_t columns = rounded_up(static_cast<size_t>(o.columns));
-  constexpr size_t kPanel = kWordDepth * kMostVectors * kVectorRows * 2;
+  constexpr size_t kPanel = kWordDepth * kMostVectors * kVectorRows * 4;
   char* memory = workspace.get(kPanel + columns * 4 + columns * kMostVectors * kVectorRows * 4);
   uint16_t* panel = reinterpret_cast<uint16_t*>(memory);
   int32_t* constant = reinterpret_cast<int32_t*>(memory + kPanel);
