@@ -62,8 +62,8 @@ def compile(
         multiplier: one for all layers (default: the target's).
         exact_front: so many layers at the front compute exact products; the plan has precedence.
         repair: how much of the multipliers' error is undone in the integers, from calibration data:
-            "none", "gain", "offsets", "channels" or "weights" (docs/passes.md). Default: "channels"
-            when multipliers are chosen, else "none".
+            "none", "gain", "offsets", "channels" or "weights", or single steps with commas between
+            them (docs/passes.md). Default: "channels" when multipliers are chosen, else "none".
         plan: precision and multiplier by layer, or the plan.json that holds them.
         min_snr: choose the cheapest multiplier of each layer that the plan leaves open with which
             its sums have this predicted signal to noise, in dB.

@@ -28,7 +28,6 @@ import cimc
 from cimc import targets
 from cimc.cli.progress import Progress
 from cimc.passes.chooser import usable
-from cimc.passes.repair import LEVELS
 
 ROOT = Path(__file__).parents[1]
 MODELS = ROOT / "models"
@@ -144,7 +143,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--multipliers", nargs="+", help="default: all that the target can build")
-    parser.add_argument("--repair", nargs="+", choices=LEVELS, default=["none"])
+    parser.add_argument("--repair", nargs="+", metavar="LEVEL", default=["none"])
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--target", default="daism")
     parser.add_argument("--exact-front", type=int, default=0, metavar="N", help="first N layers")

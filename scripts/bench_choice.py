@@ -31,7 +31,6 @@ from cimc.cli.progress import Progress
 from cimc.frontend import load
 from cimc.passes.chooser import usable
 from cimc.passes.plan import LayerPlan, Plan, named_layers
-from cimc.passes.repair import LEVELS
 
 HEADER = ("network", "plan", "layers by multiplier", "top-1 %", "interval", "agreement %")
 HEADER += ("SQNR dB", "cycles", "uniform dB", "uniform cycles")
@@ -119,7 +118,7 @@ def main() -> None:
     parser.add_argument("--multipliers", nargs="+", default=usable(targets.get("daism")))
     parser.add_argument("--targets", nargs="+", type=float, default=[15.0, 20.0, 25.0, 30.0])
     parser.add_argument("--bits", nargs="+", type=int, default=[], help="to choose from, too")
-    parser.add_argument("--repair", choices=LEVELS, default="channels")
+    parser.add_argument("--repair", metavar="LEVEL", default="channels")
     parser.add_argument("--images", type=int, default=2000)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     args = parser.parse_args()

@@ -40,7 +40,6 @@ from cimc.passes.depthwise import VECTOR_MULTIPLIER, suits_vector_unit
 from cimc.passes.pipeline import PASSES, PIPELINE
 from cimc.passes.plan import named_layers
 from cimc.passes.plan_search import Choice
-from cimc.passes.repair import LEVELS
 
 ROOT = Path(__file__).parents[1]
 LITE0 = ROOT / "build" / "efficientnet_lite0"
@@ -198,7 +197,7 @@ def main() -> None:
     parser.add_argument("sections", nargs="+", choices=SECTIONS)
     everywhere = [*usable(targets.get("daism")), *DIGITAL]
     parser.add_argument("--multipliers", nargs="+", default=everywhere)
-    parser.add_argument("--repair", nargs="+", choices=LEVELS, default=["offsets"])
+    parser.add_argument("--repair", nargs="+", metavar="LEVEL", default=["offsets"])
     parser.add_argument("--targets", nargs="+", type=float, default=[10.0, 12.0, 14.0])
     args = parser.parse_args()
     options = Options(args.multipliers, args.repair, args.targets)

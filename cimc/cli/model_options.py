@@ -10,11 +10,12 @@ from typing import Any
 from cimc.api import CompiledModel, compile
 from cimc.diagnostics import InvalidModel, UsageError
 from cimc.passes.choose_plan import COSTS
-from cimc.passes.repair import LEVELS
+from cimc.passes.repair_steps import LEVELS, STEPS
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Calibration, preprocessing, multiplier, repair, plan; docs/cli.md explains them."""
+    levels, steps = ", ".join(LEVELS), ", ".join(STEPS)
     group = parser.add_argument_group("numbers")
     group.add_argument(
         "--calibration",
@@ -37,9 +38,10 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--repair",
-        choices=LEVELS,
-        help="undo errors of the multipliers in the integers, from calibration data (none; "
-        "channels when multipliers are chosen)",
+        metavar="LEVEL",
+        help=f"undo errors of the multipliers in the integers, from calibration data: {levels}, or "
+        f"some of the steps {steps}, with commas between them (none; channels when multipliers are "
+        "chosen)",
     )
     group.add_argument(
         "--plan", metavar="FILE", help="precision and multiplier by layer: an edited plan.json"

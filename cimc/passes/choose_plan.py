@@ -28,7 +28,7 @@ from cimc.passes.chooser import Chooser, usable
 from cimc.passes.context import cim_context
 from cimc.passes.machine_costs import ExactMacs, MachineCosts
 from cimc.passes.plan import BITS, LayerPlan, Plan, named_layers
-from cimc.passes.repair import LEVELS
+from cimc.passes.repair_steps import steps_of
 
 COSTS = ("cycles", "exact-macs")
 
@@ -58,7 +58,7 @@ class ChoosePlanPass(ModulePass):
     Does nothing unless `min_snr` (dB, of every layer's sums) or `target_sqnr` (dB, of all outputs
     against the float network) is given. `choices` are the multipliers to choose from, by default
     all listed ones that the target can compute with; `bits` are those of weights and activations to
-    choose from, without any they stay as they are; `repair` is the level that will follow.
+    choose from, without any they stay as they are; `repair` is the level of it that will follow.
     `minimise` is "cycles", or "exact-macs": multiply-accumulates with exact products, then cycles;
     with that, depthwise convolutions may leave the vector unit.
 
@@ -78,10 +78,7 @@ class ChoosePlanPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Set the plan, and `CimContext.chosen`."""
-        if self.repair not in LEVELS:
-            raise InvalidInput(
-                f"{self.name}: repair must be one of {', '.join(LEVELS)}, got '{self.repair}'"
-            )
+        steps_of(self.repair)
         if self.minimise not in COSTS:
             raise InvalidInput(
                 f"{self.name}: minimise must be one of {', '.join(COSTS)}, got '{self.minimise}'"

@@ -35,10 +35,9 @@ from cimc.passes.calibrate import calibration_arrays
 from cimc.passes.context import cim_context
 from cimc.passes.repair_fold import fold
 from cimc.passes.repair_layer import LayerRepair, Step
+from cimc.passes.repair_steps import steps_of
 from cimc.passes.repair_streams import Streams
 
-LEVELS = ("none", "gain", "offsets", "channels", "weights")
-"""Each takes the steps of those before it, too."""
 HOLD_OUT = 4
 """One image of this many decides and is not fitted to."""
 
@@ -48,6 +47,7 @@ class Repaired:
     """What the pass did, for the report."""
 
     level: str = "none"
+    """Or the steps that were asked for."""
     images: int = 0
     hold_out: int = 0
     steps: list[Step] = field(default_factory=list[Step])
@@ -58,11 +58,11 @@ class RepairPass(ModulePass):
     """Changes integers of layers whose multiplier is not exact, on quantised @main.
 
     `level` is "none", or how far down that list: "gain", "offsets", "channels" (the first four) or
-    "weights" (all). At most `images` calibration images are used; `fit_rows` is how many results of
-    a layer are fitted to.
+    "weights" (all); or steps with commas between them: "gain,offset,rounding". At most `images`
+    calibration images are used; `fit_rows` is how many results of a layer are fitted to.
 
     Raises:
-        InvalidInput: an unknown level, or fewer than 4 calibration images.
+        InvalidInput: an unknown level or step, or fewer than 4 calibration images.
     """
 
     name = "repair"
@@ -73,10 +73,8 @@ class RepairPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Change layers in place and note the steps in the context."""
-        if self.level not in LEVELS:
-            names = ", ".join(LEVELS)
-            raise InvalidInput(f"{self.name}: level must be one of {names}, got '{self.level}'")
-        if self.level == "none" or not any(approximate(layer) for layer in layers_of(op)):
+        steps = steps_of(self.level)
+        if not steps or not any(approximate(layer) for layer in layers_of(op)):
             return
         context = cim_context(ctx)
         arrays = calibration_arrays(context, main_function(op))
@@ -97,7 +95,7 @@ class RepairPass(ModulePass):
             repair = LayerRepair.sample(
                 layer, context.weights, wanted, given, held, self.fit_rows, rng
             )
-            found = repair.best(LEVELS.index(self.level))
+            found = repair.best(steps)
             fold(layer, found, context.weights)
             context.repaired.steps.extend(repair.steps)
 

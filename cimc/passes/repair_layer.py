@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,8 +26,6 @@ from cimc.passes.repair_samples import Codes, Places, Table, sums_of
 from cimc.passes.repair_weights import Group, descended, rounded
 from cimc.weights import WeightStore
 
-OFFSETS, CHANNELS, WEIGHTS = 2, 3, 4
-"""Levels from which on steps are taken: see `cimc.passes.repair.LEVELS`."""
 HELD_SHARE = 4
 """Results of a layer that decide: one for this many that are fitted to."""
 MANY_ROWS, FEW_ROWS = 8192, 4096
@@ -114,6 +112,16 @@ class Candidate:
         return Judged(self.codes, self.scales, correction.whole, self.held, crossed)
 
 
+UPSTREAM = "upstream"
+CORRECTIONS: dict[str, Callable[[Candidate], HalvedCorrection]] = {
+    "gain": lambda tried: tried.local.fitted(Moments.layer_gain),
+    "offset": lambda tried: tried.local.agreed(own_gains=False),
+    "channel-gain": lambda tried: tried.local.agreed(own_gains=True),
+    UPSTREAM: lambda tried: tried.wanted.fitted(Moments.channel_gains),
+}
+"""Steps that leave the codes as they are."""
+
+
 @dataclass
 class LayerRepair:
     """What is known of a layer; `best` finds what to change and fills `steps`."""
@@ -176,30 +184,35 @@ class LayerRepair:
             samples(held, most // HELD_SHARE),
         )
 
-    def best(self, level: int) -> Repair:
-        """The best repair with the steps of levels 1 .. `level`, 1 at least."""
+    def best(self, steps: Sequence[str]) -> Repair:
+        """The best repair with `steps`, some of `cimc.passes.repair_steps.STEPS` in that order."""
         tried = self.candidate(self.codes)
         kept = tried(HalvedCorrection.none(len(self.codes)))
-        kept = self.better("gain", kept, tried(tried.local.fitted(Moments.layer_gain)))
-        if level >= OFFSETS:
-            kept = self.better("offset", kept, tried(tried.local.agreed(own_gains=False)))
-        if level >= CHANNELS:
-            kept = self.better("channel-gain", kept, tried(tried.local.agreed(own_gains=True)))
-            kept = self.better("upstream", kept, tried(tried.wanted.fitted(Moments.channel_gains)))
-        if level >= WEIGHTS and self.zeros[1] == 0:
-            kept = self.better_codes("rounding", kept, self.each_group(rounded))
-            chosen = self.by_group(kept.repair.codes)
-            kept = self.better_codes("descent", kept, self.each_group(descended, chosen))
+        for step in steps:
+            if step in CORRECTIONS:
+                kept = self.better(step, kept, tried(CORRECTIONS[step](tried)))
+            elif self.zeros[1] == 0:
+                kept = self.better_codes(step, kept, self.other_codes(step, kept), steps)
         return kept.repair
 
-    def better_codes(self, step: str, kept: Judged, codes: Codes) -> Judged:
-        """`kept`, or `codes` with the best correction."""
+    def other_codes(self, step: str, kept: Judged) -> Codes:
+        """What `step` makes of the weights."""
+        if step == "rounding":
+            return self.each_group(rounded)
+        return self.each_group(descended, self.by_group(kept.repair.codes))
+
+    def better_codes(self, step: str, kept: Judged, codes: Codes, steps: Sequence[str]) -> Judged:
+        """`kept`, or `codes` with the best correction: the last local one of `steps`, or upstream.
+
+        Codes for a multiplier are behind a gain of their own, so there is one in any case.
+        """
         if not self.fits(codes):
             return kept
         tried = self.candidate(codes)
-        local, wanted = tried.local.agreed(own_gains=True), tried.wanted
-        both = (tried(local), tried(wanted.fitted(Moments.channel_gains)))
-        return self.better(step, kept, min(both, key=lambda found: found.crossed))
+        local = [name for name in steps if name in CORRECTIONS and name != UPSTREAM]
+        names = {local[-1] if local else "gain"} | {UPSTREAM} & set(steps)
+        found = [tried(CORRECTIONS[name](tried)) for name in sorted(names)]
+        return self.better(step, kept, min(found, key=lambda each: each.crossed))
 
     def better(self, step: str, kept: Judged, found: Judged) -> Judged:
         """`found` where neither held images nor either half of the others contradict, or `kept`.

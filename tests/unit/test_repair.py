@@ -13,6 +13,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from cimc import targets
 from cimc.api import compile
+from cimc.diagnostics import InvalidInput
 from cimc.dialects.nn import ConvOp, WeightedOp, operand_bits
 from cimc.frontend import load
 from cimc.frontend.data import load_calibration
@@ -24,6 +25,7 @@ from cimc.passes.pipeline import PASSES, PIPELINE
 from cimc.passes.repair import RepairPass
 from cimc.passes.repair_fit import Correction, HalvedMoments, Moments, doubled
 from cimc.passes.repair_samples import Places, sums_of
+from cimc.passes.repair_steps import STEPS
 from cimc.passes.repair_streams import Streams, exact_twin
 from cimc.quant import requantise
 
@@ -182,6 +184,34 @@ def test_nothing_to_do(models: Path, multiplier: str, level: str) -> None:
     RepairPass(level=level).apply(ctx, module)
     assert str(module) == before
     assert ctx.repaired is None
+
+
+@pytest.mark.parametrize("left_out", STEPS)
+def test_each_step_can_be_switched_off(models: Path, left_out: str) -> None:
+    ctx, module, images = quantised(models, "daism-pc3")
+    before = outputs(ctx, exact_twin(module), images)
+    noisy = sqnr_db(before, outputs(ctx, module, images))
+    chosen = [step for step in reversed(STEPS) if step != left_out]
+    RepairPass(level=" , ".join(chosen)).apply(ctx, module)
+    assert ctx.repaired is not None
+    assert {step.step for step in ctx.repaired.steps} == {*chosen}
+    assert sqnr_db(before, outputs(ctx, module, images)) > noisy + 5
+
+
+def test_a_level_is_its_steps(models: Path) -> None:
+    found: list[NDArray[Any]] = []
+    for asked in ("channels", "gain,offset,channel-gain,upstream"):
+        ctx, module, images = quantised(models, "daism-fla")
+        RepairPass(level=asked).apply(ctx, module)
+        found.append(outputs(ctx, module, images))
+    np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.parametrize("asked", ["weight", "gain,ofset", ""])
+def test_what_is_no_step(models: Path, asked: str) -> None:
+    ctx, module, _ = quantised(models, "daism-fla")
+    with pytest.raises(InvalidInput, match=r"is neither a level \(none, .*\) nor a step \(gain"):
+        RepairPass(level=asked).apply(ctx, module)
 
 
 def test_the_report_says_what_was_gained(models: Path) -> None:
