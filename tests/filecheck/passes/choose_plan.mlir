@@ -10,5 +10,5 @@ func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> attributes {arg_names = 
 // Without a limit nothing is chosen, and the module never changes.
 // CHECK:      nn.gemm %x weights #nn.blob<"38af1223c44ebe98", tensor<2x2xf32>> : tensor<1x2xf32> -> tensor<1x2xf32>
 // NOISE: error: choose-plan: errors cannot be predicted without calibration data; give --calibration
-// LEVEL: error: choose-plan: repair must be one of none, gain, offsets, channels, weights, got 'all'
+// LEVEL: error: repair: 'all' is neither a level (none, gain, offsets, channels, weights) nor a step (gain, offset, channel-gain, upstream, rounding, descent)
 // COST: error: choose-plan: minimise must be one of cycles, exact-macs, got 'area'

@@ -5,7 +5,7 @@
 // RUN: not cimc-opt %s -p "repair{level=all}" 2>&1 | filecheck %s --check-prefix LEVEL
 
 // FEW: error: repair: needs at least 4 calibration images, got 3
-// LEVEL: error: repair: level must be one of none, gain, offsets, channels, weights, got 'all'
+// LEVEL: error: repair: 'all' is neither a level (none, gain, offsets, channels, weights) nor a step (gain, offset, channel-gain, upstream, rounding, descent)
 
 func.func @main(%x: tensor<1x2x4x4xf32>) -> tensor<1x2xf32> attributes {arg_names = ["image"], res_names = ["y"]} {
   %c = nn.conv %x weights #nn.blob<"8c6422d3af0c7047", tensor<2x1x1x1xf32>> {kernel = array<i64: 1, 1>, strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, group = 2 : i64} : tensor<1x2x4x4xf32> -> tensor<1x2x4x4xf32>
