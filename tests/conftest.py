@@ -42,3 +42,21 @@ def lite0(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip(f"EfficientNet-Lite0 cannot be fetched: {done.stderr.strip()}")
     assert not done.returncode, done.stderr
     return folder
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def built(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output directory of LeNet; tests must not change it."""
+    from cimc.cli.main import run
+
+    out = tmp_path_factory.mktemp("cli") / "lenet"
+    sample = models / "fashion_mnist_sample.npz"
+    assert run([str(models / "lenet.onnx"), "--calibration", str(sample), "-o", str(out)]) == 0
+    return out
