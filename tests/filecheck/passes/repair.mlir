@@ -1,4 +1,5 @@
 // RUN: cimc-opt %s -p "calibrate,assign-precision,assign-multiplier{multiplier=\"daism-fla\"},quantise,repair{level=channels}" | filecheck %s
+// RUN: cimc-opt %s -p "calibrate,assign-precision,assign-multiplier{multiplier=\"daism-fla\"},quantise,repair{level=\"gain,offset,channel-gain,upstream\"}" | filecheck %s
 // RUN: cimc-opt %s -p "calibrate,assign-precision,assign-multiplier{multiplier=\"daism-fla\"},quantise" | filecheck %s --check-prefix BEFORE
 // RUN: cimc-opt %s -p "calibrate,assign-precision,assign-multiplier{multiplier=\"daism-fla\"},quantise,repair" | filecheck %s --check-prefix BEFORE
 // RUN: not cimc-opt %s -p "calibrate,assign-precision,assign-multiplier{multiplier=\"daism-fla\"},quantise,repair{level=gain images=3}" 2>&1 | filecheck %s --check-prefix FEW
