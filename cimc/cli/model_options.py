@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from cimc.api import CompiledModel, compile
-from cimc.diagnostics import InvalidModel, UsageError
+from cimc.diagnostics import InvalidInput, InvalidModel, UsageError
 from cimc.passes.choose_plan import COSTS
-from cimc.passes.repair_steps import LEVELS, STEPS
+from cimc.passes.repair_steps import LEVELS, STEPS, steps_of
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +38,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--repair",
+        type=_level,
         metavar="LEVEL",
         help=f"undo errors of the multipliers in the integers, from calibration data: {levels}, or "
         f"some of the steps {steps}, with commas between them (none; channels when multipliers are "
@@ -47,6 +48,15 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         "--plan", metavar="FILE", help="precision and multiplier by layer: an edited plan.json"
     )
     _add_choice_options(parser)
+
+
+def _level(text: str) -> str:
+    """`text`, which must be a level or steps of repair."""
+    try:
+        steps_of(text)
+    except InvalidInput as e:
+        raise argparse.ArgumentTypeError(str(e)) from e
+    return text
 
 
 def _add_choice_options(parser: argparse.ArgumentParser) -> None:

@@ -87,7 +87,9 @@ def within(trial: Trial, search: PlanSearch, target_sqnr: float) -> Within:
             measured = trial.planned_noise(picked)
             tried.append(picked)
         least = min(least, measured)
-        if measured <= limit:
+        # integer programs are solved around plans: more noise need not be cheaper
+        cheaper = found is None or search.rank(picked) < search.rank(found.picked)
+        if measured <= limit and cheaper:
             found = Within(picked, measured)
         added = max(measured - exact, (limit - exact) / MOST_SPARE)
         if not budget.learn(search.noise_of(picked), (limit - exact) / added):

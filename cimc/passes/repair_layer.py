@@ -209,9 +209,9 @@ class LayerRepair:
         if not self.fits(codes):
             return kept
         tried = self.candidate(codes)
-        local = [name for name in steps if name in CORRECTIONS and name != UPSTREAM]
-        names = {local[-1] if local else "gain"} | {UPSTREAM} & set(steps)
-        found = [tried(CORRECTIONS[name](tried)) for name in sorted(names)]
+        local = [name for name in steps if name in CORRECTIONS and name != UPSTREAM] or ["gain"]
+        names = [local[-1], *(name for name in steps if name == UPSTREAM)]
+        found = [tried(CORRECTIONS[name](tried)) for name in names]
         return self.better(step, kept, min(found, key=lambda each: each.crossed))
 
     def better(self, step: str, kept: Judged, found: Judged) -> Judged:

@@ -38,6 +38,9 @@ class Ladder:
         kept = [c for c, n in self.noise["layer"].items() if budget is None or n <= budget]
         return {"layer": kept[-1]} if kept else None
 
+    def rank(self, plan: Choices) -> tuple[float, ...]:
+        return (-self.noise_of(plan),)
+
     def noise_of(self, plan: Choices) -> float:
         return self.noise["layer"][plan["layer"]]
 
@@ -81,6 +84,14 @@ def test_the_quietest_plan_is_tried_before_giving_up() -> None:
         EXACT + {0.0045: 0.005, 0.009: 0.1}[ladder.noise_of(plan)]
     )
     assert within(ladder, ladder, 20.0).picked == {"layer": ladder.plan(0)}  # type: ignore[arg-type]
+
+
+def test_more_noise_need_not_be_cheaper() -> None:
+    ladder = Ladder(truth=0.1)
+    ladder.rank = lambda plan: (ladder.noise_of(plan),)  # type: ignore[method-assign]
+    found = within(ladder, ladder, 20.0)  # type: ignore[arg-type]
+    assert found.rounds > 1
+    assert found.picked == {"layer": ladder.plan(6)}, "the first that was tried"
 
 
 def test_a_budget_stays_between_what_was_kept_and_missed() -> None:

@@ -83,6 +83,7 @@ def test_missing_simulator(
         [LENET, "--images=0"],
         [LENET, "--no-such-option"],
         [LENET, "--min-snr=much"],
+        [LENET, "--repair=gain,ofset"],
         ["targets", "extra"],
     ],
 )

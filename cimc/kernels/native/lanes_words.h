@@ -12,8 +12,7 @@ constexpr int kWordsAtOnce = 32;
 constexpr int kMostVectors = 4;
 
 // Adds the products of columns n and n + 1 up: sums [2 columns][vectors][even, odd rows] of 16. The
-// panel has [vectors] of 32 for each reduction index: the index of the first part, and 256 times
-// that of the second.
+// panel has [vectors][2 parts] of 32 indices for each reduction index; only their lower bits count.
 template <Mode kMode, int kGroup, int kVectors>
 void add_words(const LaneWords& words, const int32_t* sign, const uint16_t* panel,
                const uint8_t* w, size_t w_stride, int next, int depth, int32_t* sums) {
@@ -42,9 +41,9 @@ void add_words(const LaneWords& words, const int32_t* sign, const uint16_t* pane
 #pragma GCC unroll 4
       for (int g = 0; g < kGroup; g++) {
         const int at = ((k + g) * kVectors + v) * 2 * kVectorRows;
-        __m512i i = _mm512_load_si512(panel + at);  // a permutation takes the low bits only
+        __m512i i = _mm512_load_si512(panel + at);
         __m512i j = _mm512_load_si512(panel + at + kVectorRows);
-        asm("" : "+v"(i), "+v"(j));                 // loaded once for both columns
+        asm("" : "+v"(i), "+v"(j));  // loaded once for both columns
 #pragma GCC unroll 2
         for (int c = 0; c < 2; c++) {
           const __m512i x = _mm512_permutexvar_epi16(i, low[g][c]);
@@ -72,6 +71,7 @@ template <int kVectors>
 void pack_words(const LaneWords& words, const Operands& o, int row, int k0, int depth,
                 uint16_t* panel) {
   alignas(64) uint8_t codes[64][64];
+  // Bytes that are put together in lanes of 128 bits then lie in the order of their rows.
   const __m512i order = _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7);
   for (int v = 0; v < kVectors; v += 2) {
     const int first = row + v * kVectorRows;
